@@ -1,0 +1,2 @@
+//! ebbd
+fn main() {}

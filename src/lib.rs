@@ -1,0 +1,24 @@
+//! ebb: jobs come in, do their work, and their memory goes back out.
+//!
+//! The map of the crate. Arrows of import only go down this list; `cli` and `daemon` never see each other,
+//! `engine` and `sys` never see each other, and what is marked PURE reads no clock and touches no file.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`cli`] | the client `ebb`: one file a verb |
+//! | [`daemon`] | the shell of `ebbd`: inputs become events, effects become system calls |
+//! | [`protocol`] | what is said on the socket: requests, replies, framing. PURE |
+//! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
+//! | [`journal`] | what happened: append-only records on disk, replay, history |
+//! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
+//! | [`schedule`] | when: crontab grammar, zones and DST. PURE |
+//! | [`sys`] | the only place of system calls, `/proc`, `/sys` and unsafe code |
+//! | [`words`], [`clock`], [`limits`] | the vocabulary, the two clocks, every bound in one table |
+
+pub mod clock;
+pub mod job;
+pub mod journal;
+pub mod limits;
+pub mod schedule;
+pub mod sys;
+pub mod words;

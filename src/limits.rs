@@ -1,0 +1,78 @@
+//! Every bound of ebb in one table, each with what happens at it.
+//! A number that limits something and does not stand here (or in a job file) is a mistake.
+
+/// Longest job name, in bytes; a longer file stem is a problem of that file.
+pub const JOB_NAME_MAX: usize = 64;
+/// Largest job file, in bytes; a larger one is a problem of that file and is not read.
+pub const JOB_FILE_MAX: u64 = 256 * 1024;
+/// Most job files in a directory; those beyond it (in order of name) are a problem each.
+pub const JOBS_MAX: usize = 10_000;
+/// Most schedules in one job file; more are a problem.
+pub const SCHEDULES_MAX: usize = 32;
+/// Largest `environment-file`, in bytes; a larger one fails the start of the run.
+pub const ENVIRONMENT_FILE_MAX: u64 = 1024 * 1024;
+/// How far ahead a schedule is searched, in years; one that finds nothing by then never comes.
+pub const SCHEDULE_HORIZON_YEARS: i16 = 30;
+
+/// Largest frame that a client may send, in bytes, its NUL not counted; a larger one ends the connection with an error.
+pub const FRAME_MAX: usize = 64 * 1024;
+/// Largest payload for a run's standard input, in bytes; more is refused.
+pub const INPUT_MAX: u64 = 1024 * 1024;
+/// Clients at the same time; one more is told so and closed.
+pub const CLIENTS_MAX: usize = 64;
+/// Of these, how many may be of one user who is neither root nor ebbd's own.
+pub const CLIENTS_PER_USER_MAX: usize = 16;
+/// How long a client may take to finish a frame that it began, in milliseconds; then it is closed.
+pub const FRAME_TIMEOUT_MS: u64 = 10_000;
+/// How long a client may leave a reply unread, in milliseconds; then it is closed.
+pub const REPLY_TIMEOUT_MS: u64 = 10_000;
+/// Replies waiting for one client; a client that is further behind is closed.
+pub const REPLIES_PENDING_MAX: usize = 64;
+/// Arguments that a demand may carry; more are refused.
+pub const ARGS_MAX: usize = 256;
+/// Environment names that a demand may carry; more are refused.
+pub const ENV_MAX: usize = 64;
+
+/// Default of `queue-limit`: runs of one job that may wait.
+pub const QUEUE_LIMIT_DEFAULT: u16 = 16;
+/// Largest `queue-limit`.
+pub const QUEUE_LIMIT_MAX: u16 = 1000;
+/// Default of `max-parallel` where `overlap = "parallel"`.
+pub const MAX_PARALLEL_DEFAULT: u16 = 4;
+/// Largest `max-parallel`.
+pub const MAX_PARALLEL_MAX: u16 = 1000;
+/// Default of `grace`, in milliseconds: between the stop signal and the end of everything in the cgroup.
+pub const GRACE_DEFAULT_MS: u64 = 10_000;
+/// Default of `retry.delay`, in milliseconds.
+pub const RETRY_DELAY_DEFAULT_MS: u64 = 10_000;
+/// Default of `retry.max-delay`, in milliseconds.
+pub const RETRY_MAX_DELAY_DEFAULT_MS: u64 = 3_600_000;
+/// Longest duration in a job file, in milliseconds (ten years); a longer one is a problem.
+pub const DURATION_MAX_MS: u64 = 10 * 366 * 86_400_000;
+/// Shortest `every`, in milliseconds; a shorter one is a problem.
+pub const EVERY_MIN_MS: u64 = 1_000;
+
+/// A slot that ebbd wakes for later than this, in milliseconds, counts as missed (the clock jumped, or the host slept).
+pub const SLOT_LATE_MS: i64 = 60_000;
+/// A clock set back by no more than this, in milliseconds, does not make a slot run a second time; by more, it does.
+pub const CLOCK_BACK_MS: i64 = 600_000;
+/// Shortest time between the starts of two runs of one job's schedule, in milliseconds, whatever the clock does.
+pub const START_SPACING_MS: u64 = 1_000;
+
+/// Default of `[output] max`, in bytes of disk a run.
+pub const OUTPUT_MAX_DEFAULT: u64 = 64 * 1024 * 1024;
+/// Smallest `[output] max`, in bytes; a smaller one is a problem (the file system frees whole blocks).
+pub const OUTPUT_MAX_MIN: u64 = 64 * 1024;
+/// Default of `[output] keep`: files a job.
+pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
+
+/// Size at which the journal is rotated, in bytes.
+pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;
+/// Journal segments kept, the live one counted; the oldest beyond it is removed.
+pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
+/// Longest journal line that is read back, in bytes; a longer one is put aside as torn.
+pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
+
+/// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
+/// and the log names them (they are in uninterruptible sleep).
+pub const TREE_VANISH_MS: u64 = 10_000;

@@ -1,0 +1,1 @@
+//! The only place of system calls, `/proc`, `/sys` and unsafe code. Decides nothing.
