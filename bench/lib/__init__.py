@@ -1,0 +1,1 @@
+"""The parts of the bench; run.py is what to start."""
