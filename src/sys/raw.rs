@@ -22,3 +22,20 @@ pub(crate) fn own_fd(fd: libc::c_long) -> io::Result<OwnedFd> {
     // SAFETY: by this function's contract the descriptor is new and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
+
+/// What the operating system says about an error, without the number that Rust appends.
+pub(crate) fn errno_text(error: &io::Error) -> String {
+    error
+        .raw_os_error()
+        .map_or_else(|| error.to_string(), |n| nix::errno::Errno::from_raw(n).desc().to_owned())
+}
+
+/// The error with what was tried in front of it; its kind stays. A cgroup or process that vanished meanwhile (ENODEV,
+/// ESRCH) is as much "not found" as one that was gone before.
+pub(crate) fn because(error: &io::Error, tried: impl std::fmt::Display) -> io::Error {
+    let kind = match error.raw_os_error() {
+        Some(libc::ENODEV | libc::ESRCH) => io::ErrorKind::NotFound,
+        _ => error.kind(),
+    };
+    io::Error::new(kind, format!("{tried}: {}", errno_text(error)))
+}
