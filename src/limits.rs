@@ -59,6 +59,11 @@ pub const CLOCK_BACK_MS: i64 = 600_000;
 /// Shortest time between the starts of two runs of one job's schedule, in milliseconds, whatever the clock does.
 pub const START_SPACING_MS: u64 = 1_000;
 
+/// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
+pub const DIRECTORY_TIMEOUT_MS: u64 = 5_000;
+/// Longest answer of theirs, in bytes; a longer one is no answer.
+pub const DIRECTORY_ANSWER_MAX: usize = 64 * 1024;
+
 /// Default of `[output] max`, in bytes of disk a run.
 pub const OUTPUT_MAX_DEFAULT: u64 = 64 * 1024 * 1024;
 /// Smallest `[output] max`, in bytes; a smaller one is a problem (the file system frees whole blocks).

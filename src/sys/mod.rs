@@ -1,1 +1,16 @@
 //! The only place of system calls, `/proc`, `/sys` and unsafe code. Decides nothing.
+//!
+//! Everything here is synchronous and quick; what has to be waited for is handed out as a descriptor that an event loop
+//! can watch. Nothing here knows of jobs, schedules or the wire.
+
+pub mod cgroup;
+pub mod child;
+pub mod clock;
+pub mod pidfd;
+pub mod proc;
+mod raw;
+pub mod spawn;
+pub mod users;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,322 @@
+//! The ladder: which cgroups this host lets ebbd use, for tracking runs and for holding them to limits, and why not more.
+//! Makes, finds and removes the leaves of runs. Knows nothing of jobs and of what a run is for.
+//!
+//! cgroup v2 is taken where it can be used, cgroup v1 for what v2 lacks (the hybrid layout: v2 tracks, v1 limits).
+//! Everything lies below ebbd's own cgroup, in a base directory with a name of its own, one leaf a run.
+
+mod files;
+mod kill;
+mod leaf;
+mod mounts;
+mod v1;
+mod v2;
+
+use std::fmt::{Display, Formatter};
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use leaf::{Facts, Leaf};
+pub use v2::DAEMON_LEAF;
+
+use super::raw::because;
+use crate::words::Enforcement;
+
+/// Where the base directory goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CgroupConfig {
+    /// Name of the base directory: stable for one state directory, different for another, such as `ebb-1a2b3c4d`.
+    pub name: String,
+    /// The cgroup below which the base is made, as `/proc/self/cgroup` writes it (`/system.slice/jobs`), the same in every
+    /// hierarchy. It must exist, and must hold no process where controllers are to be handed on. Default: ebbd's own.
+    pub parent: Option<PathBuf>,
+}
+
+/// Limits of one leaf; `None` is "no limit".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeafLimits {
+    /// Bytes beyond which the kernel kills.
+    pub memory_max: Option<u64>,
+    /// Bytes beyond which the kernel throttles and reclaims (v1: a soft limit, which counts only when the host is short).
+    pub memory_high: Option<u64>,
+    /// Bytes of swap besides; 0 where `memory_max` is set and this is not (v1: needs `memory_max`).
+    pub swap_max: Option<u64>,
+    /// Whether an OOM kill takes the whole leaf (v2 only; on v1 see [`Leaf::oom_watch`]).
+    pub oom_group: bool,
+    /// 1 to 10000; 100 is what everybody has.
+    pub cpu_weight: Option<u32>,
+    /// Thousandths of one CPU, at least 1.
+    pub cpu_quota_millicpu: Option<u32>,
+    /// Most processes and threads.
+    pub pids_max: Option<u64>,
+}
+
+impl LeafLimits {
+    fn memory(&self) -> bool {
+        self.memory_max.is_some() || self.memory_high.is_some() || self.swap_max.is_some()
+    }
+
+    fn cpu(&self) -> bool {
+        self.cpu_weight.is_some() || self.cpu_quota_millicpu.is_some()
+    }
+}
+
+/// What knows the processes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracking {
+    /// A cgroup v2: nothing escapes, and everything in it can be killed at once.
+    CgroupV2,
+    /// A cgroup v1: nothing escapes.
+    CgroupV1,
+    /// Process group, session and descent, followed through `/proc`.
+    ProcessTree,
+}
+
+impl Display for Tracking {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::CgroupV2 => "cgroup-v2",
+            Self::CgroupV1 => "cgroup-v1",
+            Self::ProcessTree => "process-tree",
+        })
+    }
+}
+
+/// What this host allows, found out by trying it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ladder {
+    name: String,
+    v2: Option<v2::Base>,
+    tracker: Option<PathBuf>,
+    memory: Option<PathBuf>,
+    cpu: Option<PathBuf>,
+    pids: Option<PathBuf>,
+    cpuacct: Option<PathBuf>,
+    watchdog: bool,
+    reasons: Vec<String>,
+}
+
+impl Ladder {
+    /// Makes the base directories and tries each limit once, on a leaf that is removed again.
+    ///
+    /// Where ebbd sits alone in a delegated cgroup v2, it moves itself into the child [`DAEMON_LEAF`] first.
+    /// Never fails: what can't be had is a sentence in [`Ladder::reasons`].
+    #[must_use]
+    pub fn detect(config: &CgroupConfig) -> Self {
+        Self::detect_below(Path::new("/"), config)
+    }
+
+    /// The same with another root directory, for tests.
+    fn detect_below(root: &Path, config: &CgroupConfig) -> Self {
+        let watchdog = files::read(&root.join("proc/self/smaps_rollup")).is_ok();
+        let mut ladder = Self { name: config.name.clone(), watchdog, ..Self::default() };
+        let reasons = &mut ladder.reasons;
+        let mut layout = match mounts::Layout::read(root) {
+            Ok(layout) => layout,
+            Err(e) => {
+                reasons.push(format!("cgroups can't be looked for: {e}; mount /proc"));
+                return ladder;
+            }
+        };
+        reasons.append(&mut layout.hidden);
+        match &layout.v2 {
+            Some(at) => ladder.v2 = v2::prepare(at, config, reasons),
+            None => reasons.push("no cgroup v2 file system is mounted here (/proc/self/mountinfo)".into()),
+        }
+        let lacks = |name| !ladder.v2.as_ref().is_some_and(|base| base.controllers.contains(&name));
+        let mut need = |name| if lacks(name) { v1::prepare(&layout, name, config, reasons) } else { None };
+        ladder.memory = need("memory");
+        ladder.cpu = need("cpu");
+        ladder.pids = need("pids");
+        if ladder.v2.is_none() {
+            ladder.cpuacct = need("cpuacct");
+            ladder.tracker = v1::prepare_tracker(&layout, config, reasons);
+        }
+        ladder
+    }
+
+    fn v2_has(&self, controller: &str) -> bool {
+        self.v2.as_ref().is_some_and(|base| base.controllers.contains(&controller))
+    }
+
+    /// The rung that holds a run to its memory limit here. [`Enforcement::Rlimit`] is the caller's to carry out
+    /// (`sys::rlimit`, `sys::tree`).
+    #[must_use]
+    pub fn memory(&self) -> Enforcement {
+        match (self.v2_has("memory"), &self.memory, self.watchdog) {
+            (true, _, _) => Enforcement::CgroupV2,
+            (false, Some(_), _) => Enforcement::CgroupV1,
+            (false, None, true) => Enforcement::Rlimit,
+            (false, None, false) => Enforcement::None,
+        }
+    }
+
+    /// What knows the processes of a run here.
+    #[must_use]
+    pub fn tracking(&self) -> Tracking {
+        match (&self.v2, &self.tracker) {
+            (Some(_), _) => Tracking::CgroupV2,
+            (None, Some(_)) => Tracking::CgroupV1,
+            (None, None) => Tracking::ProcessTree,
+        }
+    }
+
+    /// Those of the given limits that no cgroup can hold here, by their names in a job file; [`Ladder::leaf`] leaves them out.
+    #[must_use]
+    pub fn beyond(&self, limits: &LeafLimits) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        if limits.memory() && !self.v2_has("memory") && self.memory.is_none() {
+            names.push("[memory]");
+        }
+        if limits.cpu() && !self.v2_has("cpu") && self.cpu.is_none() {
+            names.push("[cpu]");
+        }
+        if limits.pids_max.is_some() && !self.v2_has("pids") && self.pids.is_none() {
+            names.push("pids-max");
+        }
+        names
+    }
+
+    /// Why the ladder stands no higher: a sentence for everything that was tried in vain, with what the kernel said and
+    /// what would lift it.
+    #[must_use]
+    pub fn reasons(&self) -> &[String] {
+        &self.reasons
+    }
+
+    /// The base directories, one a hierarchy.
+    #[must_use]
+    pub fn bases(&self) -> Vec<&Path> {
+        let v1 = [&self.tracker, &self.memory, &self.cpu, &self.pids, &self.cpuacct];
+        let mut dirs: Vec<&Path> = self.v2.iter().map(|base| base.dir.as_path()).collect();
+        for dir in v1.into_iter().flatten() {
+            // Controllers mounted together share a directory.
+            if !dirs.contains(&dir.as_path()) {
+                dirs.push(dir);
+            }
+        }
+        dirs
+    }
+
+    /// Makes the leaf of a run and writes its limits, before any process is in it. `None`: there are no cgroups here.
+    ///
+    /// `accounting` asks for a memory leaf also where no memory limit does.
+    ///
+    /// # Errors
+    /// The first file that could not be written, with what to do; what had been made is removed again.
+    pub fn leaf(&self, run_id: u64, limits: &LeafLimits, accounting: bool) -> io::Result<Option<Leaf>> {
+        let mut leaf = Leaf::named(format!("run-{run_id}"));
+        match self.fill(&mut leaf, limits, accounting) {
+            Ok(()) => Ok((!leaf.is_empty()).then_some(leaf)),
+            Err(e) => {
+                let _ = leaf.remove();
+                Err(e)
+            }
+        }
+    }
+
+    fn fill(&self, leaf: &mut Leaf, limits: &LeafLimits, accounting: bool) -> io::Result<()> {
+        if let Some(base) = &self.v2 {
+            let dir = leaf.add_v2(&base.dir)?;
+            v2::write_limits(dir, &base.controllers, limits)?;
+        }
+        if let Some(base) = &self.tracker {
+            leaf.add_v1(base)?;
+        }
+        if let Some(base) = self.memory.as_ref().filter(|_| limits.memory() || accounting) {
+            v1::write_memory(leaf.add_v1(base)?, limits)?;
+        }
+        if let Some(base) = self.cpu.as_ref().filter(|_| limits.cpu()) {
+            v1::write_cpu(leaf.add_v1(base)?, limits)?;
+        }
+        if let Some(base) = self.pids.as_ref().filter(|_| limits.pids_max.is_some()) {
+            v1::write_pids(leaf.add_v1(base)?, limits)?;
+        }
+        if let Some(base) = &self.cpuacct {
+            leaf.add_v1(base)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the leaf that a run was recorded with, after a restart. `None` where no directory of it is left.
+    ///
+    /// # Errors
+    /// A path that is not a leaf of this base: it is left alone.
+    pub fn adopt(&self, paths: &[String]) -> io::Result<Option<Leaf>> {
+        Leaf::open(&self.name, paths)
+    }
+
+    /// The leaves of earlier runs below the present bases, so that a restarted ebbd can adopt or kill them.
+    #[must_use]
+    pub fn sweep(&self) -> Vec<Leaf> {
+        let mut leaves: Vec<Leaf> = Vec::new();
+        for base in self.bases() {
+            for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if !name.starts_with("run-") || !entry.path().is_dir() {
+                    continue;
+                }
+                match leaves.iter_mut().find(|leaf| leaf.name() == name) {
+                    Some(leaf) => leaf.found(entry.path()),
+                    None => {
+                        let mut leaf = Leaf::named(name);
+                        leaf.found(entry.path());
+                        leaves.push(leaf);
+                    }
+                }
+            }
+        }
+        leaves
+    }
+
+    /// Removes the bases at a graceful end, when no leaf is left, and undoes what [`Ladder::detect`] changed.
+    ///
+    /// # Errors
+    /// The first base that could not be removed, such as one with a leaf in it; the others are gone.
+    pub fn remove_base(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for dir in self.bases() {
+            let removed = match &self.v2 {
+                Some(base) if base.dir == dir => v2::undo(base),
+                Some(_) | None => remove_dir(dir),
+            };
+            result = result.and(removed);
+        }
+        result
+    }
+}
+
+/// Removes one empty cgroup; one that is gone already is as good.
+fn remove_dir(dir: &Path) -> io::Result<()> {
+    match std::fs::remove_dir(dir) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(because(&e, format_args!("cannot remove the cgroup {}", dir.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a limit can really be set below `base`: sets one on a leaf made for it and reads it back.
+fn probe_leaf(base: &Path, file: &str, value: &str) -> io::Result<()> {
+    let leaf = base.join("probe");
+    files::make_dir(&leaf)?;
+    let path = leaf.join(file);
+    let result = files::write(&path, value).and_then(|()| {
+        let held = files::read(&path)?;
+        if held.trim() == value {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{} holds {} after {value} was written", path.display(), held.trim())))
+    });
+    let _ = std::fs::remove_dir(&leaf);
+    result
+}
+
+/// Thousandths of a CPU as quota and period in microseconds; the kernel takes no quota under 1 ms and no period over 1 s.
+fn cpu_quota(millicpu: u32) -> (u64, u64) {
+    let millicpu = u64::from(millicpu.max(1));
+    let period_us = if millicpu < 10 { 1_000_000 } else { 100_000 };
+    (millicpu * period_us / 1000, period_us)
+}
+
+#[cfg(test)]
+mod tests;

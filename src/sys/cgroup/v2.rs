@@ -1,0 +1,270 @@
+//! cgroup v2: the base directory below ebbd's own cgroup, the controllers that it can hand out, and the limits of a leaf.
+//! The rules are those of the kernel's Documentation/admin-guide/cgroup-v2.rst and systemd's CGROUP_DELEGATION.
+//! Knows nothing of runs.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::files::{make_dir, read, write};
+use super::mounts::Hierarchy;
+use super::{CgroupConfig, LeafLimits};
+
+/// The child of the delegated cgroup that ebbd itself moves into, so that controllers can be handed out beside it
+/// ("no internal processes"). A unit may name it as well: `DelegateSubgroup=daemon`.
+pub const DAEMON_LEAF: &str = "daemon";
+
+/// The controllers that ebb has a use for.
+const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
+
+/// A base that works, and what was changed for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Base {
+    /// The directory in which leaves are made.
+    pub(crate) dir: PathBuf,
+    /// Controllers that its leaves have.
+    pub(crate) controllers: Vec<&'static str>,
+    /// Controllers that were enabled in the parent for this base, to be taken back at the end.
+    enabled: Vec<&'static str>,
+    /// Whether ebbd moved itself into [`DAEMON_LEAF`].
+    moved: bool,
+}
+
+/// Makes the base and hands it every controller that can be had; what can't be had goes into `reasons`.
+pub(crate) fn prepare(at: &Hierarchy, config: &CgroupConfig, reasons: &mut Vec<String>) -> Option<Base> {
+    let mount = at.mount.display();
+    if at.read_only {
+        reasons.push(format!(
+            "cgroup v2 at {mount} is mounted read-only: give the container a writable one \
+             (docker: --security-opt writable-cgroups=true, or --privileged; podman: --security-opt unmask=/sys/fs/cgroup)"
+        ));
+        return None;
+    }
+    let parent = parent(at, config);
+    let dir = parent.join(&config.name);
+    let made = make_dir(&dir).and_then(|()| may_join(&at.own, &dir, &at.mount));
+    if let Err(e) = made {
+        reasons.push(format!("cgroup v2 can't be used: {e}"));
+        let _ = std::fs::remove_dir(&dir);
+        return None;
+    }
+    let mut base = Base { dir, ..Base::default() };
+    enable(at, &parent, &mut base, reasons);
+    base.controllers.retain(|controller| match probe(&base.dir, controller) {
+        Ok(()) => true,
+        Err(e) => {
+            reasons.push(format!("cgroup v2 has {controller}, but a limit can't be set: {e}"));
+            false
+        }
+    });
+    Some(base)
+}
+
+/// The cgroup below which the base belongs: the one that was configured, else ebbd's own, else (where ebbd already sits in
+/// its leaf, by `DelegateSubgroup=` or from an earlier life) the parent of that.
+fn parent(at: &Hierarchy, config: &CgroupConfig) -> PathBuf {
+    if let Some(chosen) = &config.parent {
+        return at.mount.join(chosen.strip_prefix("/").unwrap_or(chosen));
+    }
+    let above = at.own.parent().filter(|_| at.own != at.mount && at.own.ends_with(DAEMON_LEAF));
+    match above {
+        Some(above) if is_delegated(above) || above.join(&config.name).is_dir() => above.to_path_buf(),
+        Some(_) | None => at.own.clone(),
+    }
+}
+
+/// Whether systemd marked the cgroup as delegated (`Delegate=`): an extended attribute, the first for root's eyes alone.
+fn is_delegated(dir: &Path) -> bool {
+    let Ok(path) = CString::new(dir.as_os_str().as_bytes()) else { return false };
+    [c"trusted.delegate", c"user.delegate"].iter().any(|name| {
+        let mut value = [0_u8; 8];
+        let place = value.as_mut_ptr().cast();
+        // SAFETY: both strings end in NUL, and `value` is as large as said.
+        let n = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), place, value.len()) };
+        n == 1 && value[0] == b'1'
+    })
+}
+
+/// A process may be put into a cgroup by whoever may write `cgroup.procs` of the nearest cgroup above both its old and its
+/// new place (cgroup-v2.rst, "Delegation Containment").
+fn may_join(own: &Path, base: &Path, mount: &Path) -> io::Result<()> {
+    let common = base.ancestors().find(|a| own.starts_with(a)).unwrap_or(mount);
+    for dir in [common, base] {
+        let procs = dir.join("cgroup.procs");
+        if nix::unistd::faccessat(
+            nix::fcntl::AT_FDCWD,
+            &procs,
+            nix::unistd::AccessFlags::W_OK,
+            nix::fcntl::AtFlags::AT_EACCESS,
+        )
+        .is_err()
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!(
+                    "ebbd may not write {}: run it as root, or as a systemd service with Delegate=yes, \
+                     or for a try by `systemd-run --user --scope -p Delegate=yes ebbd`",
+                    procs.display()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Enables what can be enabled, in the parent and in the base, and records in `base` what leaves will have.
+fn enable(at: &Hierarchy, parent: &Path, base: &mut Base, reasons: &mut Vec<String>) {
+    let available = listed(parent, "cgroup.controllers");
+    let (wanted, absent): (Vec<_>, Vec<_>) =
+        WANTED.into_iter().partition(|name| available.iter().any(|a| a == name));
+    if !absent.is_empty() {
+        reasons.push(absence(at, parent, &absent, &available));
+    }
+    let handed_on = listed(parent, "cgroup.subtree_control");
+    let (mut usable, missing): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|name| handed_on.iter().any(|h| h == name));
+    if !missing.is_empty() {
+        match make_room(at, parent, base) {
+            Ok(()) => {
+                // Each by itself: cpu alone is refused while a realtime process is about, and must not take memory along.
+                for name in missing {
+                    match switch(parent, "+", name) {
+                        Ok(()) => base.enabled.push(name),
+                        Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
+                    }
+                }
+                usable.extend(&base.enabled);
+            }
+            Err(why) => reasons.push(why),
+        }
+    }
+    for name in usable {
+        match switch(&base.dir, "+", name) {
+            Ok(()) => base.controllers.push(name),
+            Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
+        }
+    }
+    if !base.enabled.is_empty() && Path::new("/run/systemd/system").is_dir() && !is_delegated(parent) {
+        reasons.push(format!(
+            "systemd runs this host and was not told that {} is ebbd's: it may take the controllers away again; \
+             Delegate=yes in the unit tells it",
+            parent.display()
+        ));
+    }
+}
+
+/// The words of a cgroup file; none if it can't be read.
+fn listed(dir: &Path, file: &str) -> Vec<String> {
+    let text = read(&dir.join(file)).unwrap_or_default();
+    text.split_whitespace().map(Into::into).collect()
+}
+
+fn absence(at: &Hierarchy, parent: &Path, absent: &[&str], available: &[String]) -> String {
+    let lift = if at.own == at.mount && !parent.join("cgroup.type").exists() {
+        "they are bound to cgroup v1 or switched off; booting with cgroup_no_v1=all frees them"
+    } else {
+        "the cgroup above does not hand them on; with systemd: Delegate=yes in the unit"
+    };
+    let available = if available.is_empty() { "nothing".to_owned() } else { available.join(" ") };
+    format!(
+        "cgroup v2 offers no {} in {} (cgroup.controllers lists {available}): {lift}",
+        absent.join(", "),
+        parent.display()
+    )
+}
+
+fn switch(dir: &Path, sign: &str, controller: &str) -> io::Result<()> {
+    write(&dir.join("cgroup.subtree_control"), &format!("{sign}{controller}"))
+}
+
+/// A cgroup that hands on controllers may hold no process itself, the real root excepted: ebbd moves out of the way if it
+/// is alone there; other people's processes it leaves where they are.
+fn make_room(at: &Hierarchy, parent: &Path, base: &mut Base) -> Result<(), String> {
+    if !parent.join("cgroup.type").exists() {
+        return Ok(()); // The real root, which has no type.
+    }
+    let own = std::process::id().to_string();
+    let procs = read(&parent.join("cgroup.procs")).map_err(|e| e.to_string())?;
+    let foreign: Vec<&str> = procs.split_whitespace().filter(|&pid| pid != own).collect();
+    if let Some(first) = foreign.first() {
+        return Err(format!(
+            "cgroup v2 can't hand on controllers from {}: {} other process(es) are in it, such as pid {first}; \
+             start ebbd in a cgroup of its own (a systemd service with Delegate=yes, or as the container's only process)",
+            parent.display(),
+            foreign.len()
+        ));
+    }
+    if at.own == parent && procs.split_whitespace().any(|pid| pid == own) {
+        let leaf = parent.join(DAEMON_LEAF);
+        let moved = make_dir(&leaf).and_then(|()| write(&leaf.join("cgroup.procs"), &own));
+        moved.map_err(|e| format!("cgroup v2: ebbd can't move itself out of the way: {e}"))?;
+        base.moved = true;
+    }
+    Ok(())
+}
+
+/// Sets a limit on a leaf made for that purpose, reads it back, and removes the leaf.
+fn probe(base: &Path, controller: &str) -> io::Result<()> {
+    let (file, value) = match controller {
+        "memory" => ("memory.max", "67108864"),
+        "pids" => ("pids.max", "64"),
+        _ => ("cpu.weight", "50"),
+    };
+    super::probe_leaf(base, file, value)
+}
+
+/// Writes the limits that `controllers` can hold into a leaf without processes.
+pub(crate) fn write_limits(leaf: &Path, controllers: &[&str], limits: &LeafLimits) -> io::Result<()> {
+    let set = |file: &str, value: String| write(&leaf.join(file), &value);
+    if controllers.contains(&"memory") {
+        if let Some(high) = limits.memory_high {
+            set("memory.high", high.to_string())?;
+        }
+        if let Some(max) = limits.memory_max {
+            set("memory.max", max.to_string())?;
+            if limits.oom_group {
+                optional(set("memory.oom.group", "1".into()))?; // Linux 4.19
+            }
+        }
+        if let Some(swap) = limits.swap_max.or(limits.memory_max.map(|_| 0)) {
+            optional(set("memory.swap.max", swap.to_string()))?; // absent where the kernel has no swap
+        }
+    }
+    if controllers.contains(&"pids")
+        && let Some(max) = limits.pids_max
+    {
+        set("pids.max", max.to_string())?;
+    }
+    if controllers.contains(&"cpu") {
+        if let Some(weight) = limits.cpu_weight {
+            set("cpu.weight", weight.to_string())?;
+        }
+        if let Some(quota) = limits.cpu_quota_millicpu {
+            let (quota_us, period_us) = super::cpu_quota(quota);
+            set("cpu.max", format!("{quota_us} {period_us}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A file that some kernels don't have is no error.
+fn optional(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Undoes [`prepare`], as far as nobody else needs it by now: the base, the controllers, ebbd's own move.
+pub(crate) fn undo(base: &Base) -> io::Result<()> {
+    super::remove_dir(&base.dir)?;
+    let Some(parent) = base.dir.parent() else { return Ok(()) };
+    for name in &base.enabled {
+        let _ = switch(parent, "-", name);
+    }
+    if base.moved && write(&parent.join("cgroup.procs"), &std::process::id().to_string()).is_ok() {
+        let _ = std::fs::remove_dir(parent.join(DAEMON_LEAF));
+    }
+    Ok(())
+}

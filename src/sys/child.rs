@@ -1,0 +1,121 @@
+//! The end of children: each run is reaped by its own pidfd and by nobody else, and orphans that fell to ebbd are reaped
+//! one by one. Never waits for "any child". Knows nothing of outcomes.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::{proc, raw};
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code, 0 to 255.
+    Code(i32),
+    /// This signal ended it.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+        /// Whether it left a core dump.
+        core: bool,
+    },
+}
+
+impl Exit {
+    /// From the status word of `wait(2)`.
+    #[must_use]
+    pub const fn from_wait_status(status: i32) -> Self {
+        match status & 0x7f {
+            0 => Self::Code((status >> 8) & 0xff),
+            signal => Self::Signal { signal, core: status & 0x80 != 0 },
+        }
+    }
+}
+
+/// The end of a child, and what it and those of its children that it waited for used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reaped {
+    /// How it ended.
+    pub exit: Exit,
+    /// The highest resident memory of any one of these processes, in bytes.
+    pub max_rss_bytes: u64,
+    /// CPU time, user and system, of all of them, in milliseconds.
+    pub cpu_ms: u64,
+}
+
+/// `struct rusage` as the kernel writes it, which C libraries extend.
+#[repr(C)]
+#[derive(Default)]
+struct KernelRusage {
+    user: [libc::c_long; 2],
+    system: [libc::c_long; 2],
+    max_rss_kib: libc::c_long,
+    rest: [libc::c_long; 13],
+}
+
+/// Takes the status of a child that has ended, and frees its pid. `None`: it is still running. Does not wait.
+///
+/// # Errors
+/// ECHILD: it is not ours, or was reaped before.
+pub fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<Reaped>> {
+    waitid(libc::P_PIDFD, pidfd.as_raw_fd())
+}
+
+/// `waitid(2)` as the kernel has it, with the fifth argument that the C library hides.
+fn waitid(kind: libc::idtype_t, id: i32) -> io::Result<Option<Reaped>> {
+    // SAFETY: an all-zero siginfo_t is a valid value of this plain C struct.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let mut usage = KernelRusage::default();
+    let (info_at, usage_at) = (&raw mut info, &raw mut usage);
+    let flags = libc::WEXITED | libc::WNOHANG;
+    // SAFETY: both places are valid for writing during the call and as large as the kernel's structs.
+    let done = unsafe { libc::syscall(libc::SYS_waitid, kind, id, info_at, flags, usage_at) };
+    raw::check_long(done)?;
+    // SAFETY: after a waitid that succeeded the fields of a SIGCHLD siginfo are valid, or all zero.
+    let pid = unsafe { info.si_pid() };
+    if pid == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
+    let exit = match info.si_code {
+        libc::CLD_EXITED => Exit::Code(status & 0xff),
+        code => Exit::Signal { signal: status, core: code == libc::CLD_DUMPED },
+    };
+    let ms = |[seconds, microseconds]: [libc::c_long; 2]| {
+        u64::try_from(seconds).unwrap_or(0) * 1000 + u64::try_from(microseconds).unwrap_or(0) / 1000
+    };
+    Ok(Some(Reaped {
+        exit,
+        max_rss_bytes: u64::try_from(usage.max_rss_kib).unwrap_or(0) * 1024,
+        cpu_ms: ms(usage.user) + ms(usage.system),
+    }))
+}
+
+/// Reaps children of this process that have ended and are not runs: orphans that fell to it as PID 1 or as a subreaper.
+/// Returns how many. `is_run_pid` keeps a run's status for [`reap`].
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn reap_orphans(is_run_pid: &dyn Fn(i32) -> bool) -> io::Result<usize> {
+    let mut reaped = 0;
+    for pid in proc::own_children()? {
+        if !is_run_pid(pid) && matches!(waitid(libc::P_PID, pid), Ok(Some(_))) {
+            reaped += 1;
+        }
+    }
+    Ok(reaped)
+}
+
+/// Makes orphaned descendants children of this process instead of PID 1's (prctl(2), PR_SET_CHILD_SUBREAPER).
+///
+/// # Errors
+/// None since Linux 3.4.
+pub fn set_subreaper() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
+/// Whether this process is the first of its pid namespace, and so inherits every orphan in it.
+#[must_use]
+pub fn is_pid1() -> bool {
+    std::process::id() == 1
+}

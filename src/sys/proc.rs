@@ -1,0 +1,136 @@
+//! Plain facts from `/proc`: when a process started, who its parent is, which boot this is.
+//! Knows nothing of who may be signalled or reaped.
+
+use std::io;
+
+use super::raw::because;
+
+/// The fields of `/proc/PID/stat` that ebb uses (proc_pid_stat(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// `R`, `S`, `D`, `Z` and so on.
+    pub state: u8,
+    /// Its parent.
+    pub ppid: i32,
+    /// Its process group.
+    pub pgrp: i32,
+    /// Its session.
+    pub session: i32,
+    /// When it started, in clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// Reads `/proc/PID/stat`.
+///
+/// # Errors
+/// There is no such process, or `/proc` hides it.
+pub fn stat(pid: i32) -> io::Result<Stat> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read(&path).map_err(|e| because(&e, format_args!("cannot read {path}")))?;
+    parse_stat(&text)
+        .ok_or_else(|| io::Error::other(format!("{path} does not read as proc_pid_stat(5) says")))
+}
+
+/// When the process started, in clock ticks since boot: with the pid it names a process for the time of one boot.
+///
+/// # Errors
+/// As [`stat`].
+pub fn pid_start_ticks(pid: i32) -> io::Result<u64> {
+    stat(pid).map(|s| s.start_ticks)
+}
+
+/// The command name may hold blanks and brackets, so the fields are counted from the last `)`.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let end = text.iter().rposition(|&b| b == b')')?;
+    let rest = std::str::from_utf8(text.get(end + 2..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?.bytes().next()?;
+    let (ppid, pgrp, session) = (fields.next()?, fields.next()?, fields.next()?);
+    // After the session (field 6) the start time is field 22.
+    let start = fields.nth(15)?;
+    Some(Stat {
+        state,
+        ppid: ppid.parse().ok()?,
+        pgrp: pgrp.parse().ok()?,
+        session: session.parse().ok()?,
+        start_ticks: start.parse().ok()?,
+    })
+}
+
+/// The kernel's id of this boot; a pid of another boot means nothing.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn boot_id() -> io::Result<String> {
+    const PATH: &str = "/proc/sys/kernel/random/boot_id";
+    let text = std::fs::read_to_string(PATH).map_err(|e| because(&e, format_args!("cannot read {PATH}")))?;
+    Ok(text.trim().to_owned())
+}
+
+/// All process ids that `/proc` shows.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn pids() -> io::Result<Vec<i32>> {
+    let entries = std::fs::read_dir("/proc").map_err(|e| because(&e, "cannot list /proc"))?;
+    Ok(entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
+/// The children of this process, whichever of its threads made them.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn own_children() -> io::Result<Vec<i32>> {
+    if let Ok(children) = children_by_file() {
+        return Ok(children);
+    }
+    // A kernel without CONFIG_PROC_CHILDREN: look at everybody's parent.
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    Ok(pids()?.into_iter().filter(|&pid| stat(pid).is_ok_and(|s| s.ppid == own)).collect())
+}
+
+fn children_by_file() -> io::Result<Vec<i32>> {
+    let mut children = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task")? {
+        match std::fs::read_to_string(task?.path().join("children")) {
+            Ok(text) => children.extend(text.split_ascii_whitespace().filter_map(|p| p.parse::<i32>().ok())),
+            // A thread that ended meanwhile has handed its children on to another one.
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(children)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_name_with_brackets_and_blanks_does_not_shift_the_fields() {
+        let line = b"42 (a) R (b) S 7 8 9 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 987654 1000 5 18446744073709551615\n";
+        let stat = parse_stat(line).unwrap();
+        assert_eq!(stat, Stat { state: b'S', ppid: 7, pgrp: 8, session: 9, start_ticks: 987_654 });
+        assert_eq!(parse_stat(b"42 (a"), None);
+        assert_eq!(parse_stat(b"42 (a) S 1 2 3"), None);
+    }
+
+    #[test]
+    fn this_process_is_seen_with_its_parent_and_its_children() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(stat(own).unwrap().ppid, nix::unistd::getppid().as_raw());
+        assert!(pids().unwrap().contains(&own));
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(own_children().unwrap().contains(&pid));
+        assert_eq!(stat(pid).unwrap().ppid, own);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(pid_start_ticks(pid).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn the_boot_has_an_id() {
+        assert_eq!(boot_id().unwrap().len(), 36);
+    }
+}

@@ -1,0 +1,107 @@
+//! Accounts from directory services such as LDAP: a short-lived `getent` or `id`, without a shell and not for ever.
+//! Knows nothing of what the answers mean.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::limits::{DIRECTORY_ANSWER_MAX, DIRECTORY_TIMEOUT_MS};
+use crate::sys::raw::because;
+
+/// Whether `nsswitch.conf` names a source for `database` beyond the `known` ones (nsswitch.conf(5)). No file: none.
+pub(super) fn serves(etc: &Path, database: &str, known: &[&str]) -> bool {
+    let text = std::fs::read_to_string(etc.join("nsswitch.conf")).unwrap_or_default();
+    let Some(line) = text.lines().find_map(|line| line.trim().strip_prefix(database)) else { return false };
+    let line = line.split('#').next().unwrap_or("");
+    // `[NOTFOUND=return]` between the sources is an action.
+    line.split_whitespace()
+        .any(|word| !word.starts_with('[') && !word.ends_with(']') && !known.contains(&word))
+}
+
+/// The answer of `program`; `None` if it is not installed or says no.
+pub(super) fn ask(program: &str, args: &[&str]) -> io::Result<Option<String>> {
+    // An option in the place of a name is no name.
+    if args.last().is_some_and(|name| name.is_empty() || name.starts_with('-')) {
+        return Ok(None);
+    }
+    let dirs = ["/usr/bin", "/bin"];
+    let Some(path) = dirs.iter().map(|dir| Path::new(dir).join(program)).find(|path| path.exists()) else {
+        return Ok(None);
+    };
+    let mut command = Command::new(&path);
+    command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let explain =
+        |e: io::Error| because(&e, format_args!("cannot ask {} {}", path.display(), args.join(" ")));
+    let mut child = command.spawn().map_err(explain)?;
+    let answer = answer(&mut child);
+    if answer.is_err() {
+        let _ = child.kill();
+    }
+    let success = child.wait().is_ok_and(|status| status.success());
+    Ok(answer.map_err(explain)?.filter(|_| success))
+}
+
+/// All that the child writes, if it ends in time. `None` if that is too much to be an answer.
+fn answer(child: &mut Child) -> io::Result<Option<String>> {
+    let Some(mut pipe) = child.stdout.take() else { return Ok(None) };
+    let deadline = Instant::now() + Duration::from_millis(DIRECTORY_TIMEOUT_MS);
+    let mut bytes = Vec::new();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let wait = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        let ready = poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], wait);
+        match ready {
+            Ok(0) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no answer within {DIRECTORY_TIMEOUT_MS} ms: is the directory service up?"),
+                ));
+            }
+            Ok(_) => {}
+            Err(nix::errno::Errno::EINTR) => continue,
+            Err(e) => return Err(e.into()),
+        }
+        let mut part = [0_u8; 4096];
+        let n = pipe.read(&mut part)?;
+        if n == 0 {
+            return Ok(String::from_utf8(bytes).ok());
+        }
+        bytes.extend_from_slice(&part[..n]);
+        if bytes.len() > DIRECTORY_ANSWER_MAX {
+            return Ok(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_source_beyond_the_known_ones_is_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!serves(dir.path(), "passwd:", &["files"]), "no file at all");
+        let text = "# x\npasswd:  files [NOTFOUND=return] # sss\n group: files [SUCCESS=merge] sss\n";
+        std::fs::write(dir.path().join("nsswitch.conf"), text).unwrap();
+        assert!(!serves(dir.path(), "passwd:", &["files"]));
+        assert!(serves(dir.path(), "group:", &["files"]));
+        assert!(!serves(dir.path(), "shadow:", &["files"]));
+    }
+
+    #[test]
+    fn an_answer_comes_back_and_a_no_is_a_no() {
+        let root = ask("getent", &["passwd", "0"]).unwrap();
+        if let Some(line) = root {
+            assert!(line.contains(":0:0:"), "{line}");
+        } else {
+            crate::sys::testing::skip("an_answer_comes_back_and_a_no_is_a_no", &"getent is not installed");
+        }
+        assert_eq!(ask("getent", &["passwd", "no-such-user-here"]).unwrap(), None);
+        assert_eq!(ask("getent", &["passwd", "--help"]).unwrap(), None);
+        assert_eq!(ask("no-such-program", &["x"]).unwrap(), None);
+    }
+}
