@@ -16,9 +16,15 @@
 //! | [`words`], [`clock`], [`limits`] | the vocabulary, the two clocks, every bound in one table |
 
 pub mod clock;
+pub mod daemon;
+pub mod engine;
+pub mod exit;
+pub mod host;
 pub mod job;
 pub mod journal;
 pub mod limits;
+pub mod places;
+pub mod protocol;
 pub mod schedule;
 pub mod sys;
 pub mod words;

@@ -103,8 +103,6 @@ vocabulary! {
         QueueFull = "queue-full",
         /// The slot passed while ebbd or the host was down, and `catch-up` says none.
         Missed = "missed",
-        /// The job is paused.
-        Paused = "paused",
         /// A newer run of the job stands in for the waiting retry.
         Superseded = "superseded",
         /// The job was removed before the run could start.

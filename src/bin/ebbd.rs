@@ -1,2 +1,5 @@
-//! ebbd
-fn main() {}
+//! The resident daemon.
+
+fn main() -> std::process::ExitCode {
+    ebb::daemon::main(std::env::args_os())
+}

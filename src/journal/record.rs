@@ -12,7 +12,7 @@ pub type RunId = u64;
 /// One line: when it was written, and what happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// When it was written, milliseconds since 1970 UTC.
+    /// When it was written.
     pub at: Wall,
     /// What happened.
     #[serde(flatten)]
@@ -51,6 +51,12 @@ pub enum Event {
     Finished(Finished),
     /// A trigger did not become a run.
     Skipped(Skipped),
+}
+
+impl Event {
+    /// The words of all events; another one is of a newer version.
+    pub const WORDS: &'static [&'static str] =
+        &["opened", "job", "job-removed", "paused", "resumed", "queued", "started", "finished", "skipped"];
 }
 
 /// ebbd started.
@@ -114,7 +120,8 @@ pub struct Payload {
 pub struct Input {
     /// Its length in bytes.
     pub bytes: u64,
-    /// A hash of its bytes: two demands with equal payloads are one.
+    /// A hash of its bytes, keyed anew for each life of ebbd: two demands with equal payloads are one, and nobody can
+    /// make two different ones look equal. After a restart equal payloads are no longer recognised, which costs a run.
     pub hash: u64,
 }
 
@@ -203,6 +210,9 @@ pub struct Finished {
     /// The run that this one tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RunId>,
+    /// Why a run that was queued never started, where its outcome is `skipped`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<SkipReason>,
     /// A sentence for people, where the outcome alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -6,11 +6,18 @@
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod durable;
+pub mod memory;
+pub mod output;
+pub mod peer;
 pub mod pidfd;
 pub mod proc;
 mod raw;
 pub mod spawn;
+pub mod tree;
 pub mod users;
+pub mod watch;
+pub mod zoneinfo;
 
 #[cfg(test)]
 mod testing;

@@ -36,6 +36,16 @@ pub struct Rlimit {
     pub hard: u64,
 }
 
+impl Rlimit {
+    /// RLIMIT_DATA: bytes of private memory that one process may reserve, used or not.
+    #[must_use]
+    pub const fn data(bytes: u64) -> Self {
+        // The constant's type differs between C libraries; its value is small everywhere.
+        #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
+        Self { resource: libc::RLIMIT_DATA as u32, soft: bytes, hard: bytes }
+    }
+}
+
 /// What is started, and as what. The strings are checked and laid out when it is made; the rest can be set afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpawnSpec {

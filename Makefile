@@ -1,0 +1,64 @@
+# `make help` lists what there is. Each target installs what it needs, and says what it is doing.
+SHELL := /bin/bash
+CARGO ?= cargo
+PYTHON ?= python3
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+MUSL := $(shell uname -m)-unknown-linux-musl
+# A static binary is smaller in memory. musl where its target is installed, else static glibc; nothing depends on it.
+HAVE_MUSL := $(shell d=$$(rustc --print target-libdir --target $(MUSL) 2>/dev/null); [ -d "$$d" ] && ls $$d/libstd-*.rlib >/dev/null 2>&1 && echo yes)
+ifeq ($(HAVE_MUSL),yes)
+RELEASE_TARGET := $(MUSL)
+else
+RELEASE_TARGET := $(HOST)
+endif
+RELEASE_FLAGS := -C target-feature=+crt-static -C relocation-model=static
+
+.DEFAULT_GOAL := help
+.PHONY: help build release demo test bench bench-quick lint fmt docs deny install clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## debug build of ebbd and ebb
+	$(CARGO) build --locked
+
+release: ## the two binaries, small and static, in dist/
+	@echo "== building the release for $(RELEASE_TARGET)"
+	RUSTFLAGS="$(RELEASE_FLAGS)" $(CARGO) build --locked --release --target $(RELEASE_TARGET)
+	@mkdir -p dist
+	install -m 0755 target/$(RELEASE_TARGET)/release/ebbd target/$(RELEASE_TARGET)/release/ebb dist/
+	@ls -l dist | awk 'NR>1{printf "   dist/%s  %.1f MB\n", $$9, $$5/1048576}'
+
+demo: release ## the main job: a real indexer, resident against ebb, measured
+	$(PYTHON) examples/search-indexer/demo.py --ebbd dist/ebbd --ebb dist/ebb
+
+test: ## all tests; what needs root is named where it is skipped
+	@tests/run.sh
+
+bench: release ## figures at rest, latency, throughput, beside cron and a C daemon; written to bench/
+	$(PYTHON) bench/run.py --ebbd dist/ebbd --ebb dist/ebb --out bench
+
+bench-quick: release ## the same in short, for a look; written to .work/
+	@mkdir -p .work/bench-quick
+	$(PYTHON) bench/run.py --ebbd dist/ebbd --ebb dist/ebb --quick --out .work/bench-quick
+
+lint: ## format, clippy without warnings
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+fmt: ## format all code
+	$(CARGO) fmt
+
+docs: ## write the generated pages of docs/ anew
+	EBB_BLESS=1 $(CARGO) test --locked --lib reference
+
+deny: ## licences, advisories and sources of all dependencies (needs cargo-deny)
+	$(CARGO) deny --locked check
+
+install: release ## to PREFIX (default /usr/local)
+	install -D -m 0755 dist/ebbd $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/ebbd
+	install -D -m 0755 dist/ebb $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/ebb
+
+clean: ## remove what was built and measured
+	$(CARGO) clean
+	rm -rf dist .work

@@ -1,0 +1,28 @@
+//! What the loop takes in besides timers and signals: messages of the tasks that serve clients and watch runs.
+
+use std::sync::Arc;
+
+use crate::engine::{ClientId, Exit, Process};
+use crate::journal::Staged;
+use crate::journal::record::{RunId, Usage};
+use crate::protocol::Parsed;
+
+use super::access::Caller;
+
+/// A message to the loop.
+pub(super) enum Input {
+    /// A client calls.
+    Call { client: ClientId, caller: Arc<Caller>, call: Parsed, staged: Option<Staged> },
+    /// A client has taken one job of its status and asks for the next.
+    MoreStatus { client: ClientId, caller: Arc<Caller>, next: usize },
+    /// A client has gone.
+    ClientGone { client: ClientId },
+    /// A run's program runs.
+    Started { run: RunId, process: Process },
+    /// A run's program could not be started.
+    StartFailed { run: RunId, error: String },
+    /// A run is above its limit and nothing but ebb holds it.
+    OverLimit { run: RunId, detail: String },
+    /// A run's tree is gone.
+    Exited { run: RunId, exit: Exit, usage: Usage },
+}

@@ -1,0 +1,150 @@
+//! The rungs as the daemon uses them: a job's limits become a leaf, and the host's standing becomes words.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use crate::engine::Process;
+use crate::job::Definition;
+use crate::journal::record::RunId;
+use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
+use crate::sys::tree::Family;
+use crate::sys::{child, pidfd, proc};
+use crate::words::{Enforcement, EnforcementWish};
+
+use super::environment;
+use super::tree::Tree;
+
+/// The ladder of this host.
+pub(super) struct Ladder {
+    inner: crate::sys::cgroup::Ladder,
+    name: String,
+}
+
+impl Ladder {
+    /// Finds out what this host allows, by trying it. The base directory is named after the state directory, so that
+    /// any number of ebbd can live side by side, and the next one on the same state finds the runs of this one.
+    pub(super) fn detect(state: &Path) -> Self {
+        let name = state.as_os_str().as_encoded_bytes();
+        let hash = name.iter().fold(0x811c_9dc5, |h: u32, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193));
+        let name = format!("ebb-{hash:08x}");
+        let config = CgroupConfig { name: name.clone(), parent: None };
+        let inner = crate::sys::cgroup::Ladder::detect(&config);
+        for reason in inner.reasons() {
+            tracing::info!("{reason}");
+        }
+        let ladder = Self { inner, name };
+        if !ladder.has_cgroup()
+            && let Err(error) = child::set_subreaper()
+        {
+            tracing::warn!("cannot become a subreaper, so what runs leave behind may escape: {error}");
+        }
+        ladder
+    }
+
+    pub(super) fn enforcement(&self) -> Enforcement {
+        self.inner.memory()
+    }
+
+    pub(super) fn tracking(&self) -> String {
+        self.inner.tracking().to_string()
+    }
+
+    pub(super) fn reasons(&self) -> &[String] {
+        self.inner.reasons()
+    }
+
+    /// What names a run among all of all ebbd on this host.
+    pub(super) fn mark(&self, run: RunId) -> String {
+        format!("{}/{run}", self.name)
+    }
+
+    fn has_cgroup(&self) -> bool {
+        self.inner.tracking() != crate::sys::cgroup::Tracking::ProcessTree
+    }
+
+    /// The leaf of a run with its limits written, and the rung that holds its memory.
+    pub(super) fn leaf(&self, run: u64, job: &Definition) -> io::Result<(Option<Leaf>, Enforcement)> {
+        let limits = limits_of(job);
+        let is_required = job.enforcement == EnforcementWish::Required;
+        let beyond = self.inner.beyond(&limits);
+        if is_required && (!beyond.is_empty() || !self.has_cgroup()) {
+            let what = if beyond.is_empty() { "this job".to_owned() } else { beyond.join(" and ") };
+            let why = self.inner.reasons().join("; ");
+            return Err(io::Error::other(format!(
+                "`enforcement = \"required\"`, and no cgroup here can hold {what}: {why}"
+            )));
+        }
+        let leaf = self.inner.leaf(run, &limits, is_required)?;
+        let has_limit = job.memory.max.is_some() || job.memory.high.is_some();
+        let rung = match self.enforcement() {
+            // v1 costs a run some milliseconds, so one without a memory limit is left out of it.
+            Enforcement::CgroupV1 if !has_limit && !is_required => Enforcement::None,
+            Enforcement::Rlimit if job.memory.max.is_none() => Enforcement::None,
+            rung @ (Enforcement::CgroupV2
+            | Enforcement::CgroupV1
+            | Enforcement::Rlimit
+            | Enforcement::None) => rung,
+        };
+        Ok((leaf, rung))
+    }
+
+    /// The tree of a run of an earlier ebbd, and its main process where that still lives.
+    pub(super) fn adopt(
+        &self,
+        run: RunId,
+        process: Process,
+        cgroups: &[String],
+    ) -> Option<(Tree, Option<OwnedFd>)> {
+        let leaf = self.inner.adopt(cgroups).unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            None
+        });
+        let main = i32::try_from(process.pid).ok()?;
+        // First the descriptor, then the look at the start time: a pid that is reused in between is noticed.
+        let pidfd = pidfd::pidfd_open(main).ok();
+        let is_it = proc::pid_start_ticks(main).is_ok_and(|start| start == process.start);
+        let pidfd = pidfd.filter(|_| is_it);
+        match leaf {
+            Some(leaf) => Some((Tree::Leaf(leaf), pidfd)),
+            None => {
+                let mark = format!("{}={}", environment::MARK, self.mark(run));
+                Some((Tree::Family(Family::new(main, process.start, &mark)), pidfd))
+            }
+        }
+    }
+
+    /// Ends what earlier runs left in their leaves, those in `but` apart.
+    pub(super) fn sweep(&self, but: &[String]) {
+        for leaf in self.inner.sweep() {
+            if leaf.paths().iter().any(|path| but.contains(path)) {
+                continue;
+            }
+            tracing::warn!("ending what is left of {} of an earlier ebbd", leaf.name());
+            // What is not gone at once is tried again at the next start.
+            let _ = leaf.kill_all();
+            if let Err(error) = leaf.remove() {
+                tracing::warn!("{error}");
+            }
+        }
+    }
+
+    /// Removes the base directory; runs that still live keep it.
+    pub(super) fn remove(&self) {
+        if let Err(error) = self.inner.remove_base() {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+fn limits_of(job: &Definition) -> LeafLimits {
+    LeafLimits {
+        memory_max: job.memory.max,
+        memory_high: job.memory.high,
+        swap_max: job.memory.swap_max,
+        oom_group: job.memory.oom_group,
+        cpu_weight: job.cpu.weight,
+        cpu_quota_millicpu: job.cpu.quota_millicpu,
+        pids_max: job.pids_max,
+    }
+}

@@ -1,0 +1,120 @@
+//! A run that has processes, as the loop and its watch share it: its tree, its output, its limits.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::engine::Exit;
+use crate::job::Memory;
+use crate::journal::record::{RunId, Usage};
+use crate::sys::{child, pidfd};
+use crate::words::Enforcement;
+
+use super::tree::Tree;
+
+/// How a main process ended and, where it was our child, what the kernel kept of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    /// Highest resident memory of any one of its processes, in bytes.
+    pub(super) max_rss: Option<u64>,
+    pub(super) cpu_ms: Option<u64>,
+}
+
+/// A run that has processes.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) id: RunId,
+    pub(super) job: String,
+    pub(super) pid: u32,
+    /// When the main process started, in clock ticks since boot.
+    pub(super) pid_start: u64,
+    /// Whether an earlier ebbd started it: then it is not our child, and its exit is known only from the kernel's notes.
+    pub(super) is_adopted: bool,
+    pub(super) enforcement: Enforcement,
+    pub(super) tree: Tree,
+    pub(super) stop_signal: i32,
+    pub(super) memory: Memory,
+    /// Its output file, where it has one, and how much disk that may take.
+    pub(super) output: Option<(OwnedFd, u64)>,
+    /// Output files of its job that are kept.
+    pub(super) keep: u32,
+    pub(super) seen: Seen,
+}
+
+/// What the sampler has seen so far; zero is "nothing yet".
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Highest anonymous memory and swap, in bytes.
+    pub(super) peak_anon: AtomicU64,
+    /// Processes that the main process left behind.
+    pub(super) leftover: AtomicU32,
+}
+
+impl Live {
+    /// Takes the exit of the main process, which has ended.
+    ///
+    /// Of a run that an earlier ebbd started only the kernel's note is left, where it keeps one (Linux 6.15 and later).
+    pub(super) fn reap(&self, pidfd: &OwnedFd) -> Ended {
+        if self.is_adopted {
+            let noted = pidfd::pidfd_exit(pidfd.as_fd()).ok().flatten();
+            return Ended { exit: noted.map_or(Exit::Unknown, exit_of), max_rss: None, cpu_ms: None };
+        }
+        match child::reap(pidfd.as_fd()) {
+            Ok(Some(reaped)) => Ended {
+                exit: exit_of(reaped.exit),
+                max_rss: Some(reaped.max_rss_bytes),
+                cpu_ms: Some(reaped.cpu_ms),
+            },
+            Ok(None) | Err(_) => Ended { exit: Exit::Unknown, max_rss: None, cpu_ms: None },
+        }
+    }
+
+    /// Highest anonymous memory and swap seen so far, in bytes.
+    pub(super) fn peak_so_far(&self) -> Option<u64> {
+        match self.seen.peak_anon.load(Ordering::Relaxed) {
+            0 => None,
+            bytes => Some(bytes),
+        }
+    }
+
+    /// Counts what the main process left behind.
+    pub(super) fn note_leftover(&self) {
+        let left = self.tree.pids().len();
+        self.seen.leftover.store(u32::try_from(left).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// What was measured, once the tree is gone and before its control groups are.
+    ///
+    /// A run too short to be sampled still has a peak: the highest resident set of its processes as the kernel kept
+    /// it, but no more than the kernel counted for the whole group.
+    pub(super) fn usage(&self, ended: Option<&Ended>) -> Usage {
+        let counted = self.tree.facts();
+        let max_rss = ended.and_then(|e| e.max_rss);
+        let sampled = self.peak_so_far();
+        let short = match (max_rss, counted.peak_total_bytes) {
+            (Some(rss), Some(total)) => Some(rss.min(total)),
+            (rss, total) => rss.or(total),
+        };
+        Usage {
+            peak_anon_bytes: sampled.or(short),
+            peak_total_bytes: counted.peak_total_bytes.or(match (max_rss, sampled) {
+                (Some(rss), Some(anon)) => Some(rss.max(anon)),
+                (rss, anon) => rss.or(anon),
+            }),
+            cpu_ms: counted.cpu_ms.or(ended.and_then(|e| e.cpu_ms)),
+            oom_kills: counted.oom_kills,
+            leftover: match self.seen.leftover.load(Ordering::Relaxed) {
+                0 => None,
+                left => Some(left),
+            },
+        }
+    }
+}
+
+const fn exit_of(exit: child::Exit) -> Exit {
+    match exit {
+        child::Exit::Code(code) => Exit::Code(code),
+        child::Exit::Signal { signal, core: _ } => Exit::Signal(signal),
+    }
+}

@@ -1,0 +1,195 @@
+//! Job files into force: read and checked one at a time, kept in the store, handed to the engine as what it decides by.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::clock::Wall;
+use crate::engine::{Event, JobIndex, Loaded, Policy};
+use crate::host::SystemHost;
+use crate::job::{self, Allow, Definition, Timing};
+use crate::protocol::ReloadReport;
+use crate::schedule::{self, Schedule};
+use crate::sys;
+
+use super::shell::Shell;
+use super::store::{Store, Stored};
+
+/// What a directory of job files holds.
+#[derive(Default)]
+pub(super) struct Harvest {
+    pub(super) jobs: Vec<Loaded>,
+    /// Each as it is printed.
+    pub(super) problems: Vec<String>,
+    /// Names of the files that have errors.
+    pub(super) refused: BTreeSet<String>,
+    /// Whether any job's `[allow]` lets in callers from outside of the control group.
+    pub(super) has_guests: bool,
+    /// Whether the directory itself could not be read.
+    pub(super) is_unreadable: bool,
+}
+
+/// Reads a directory of job files into a store.
+pub(super) fn harvest(dir: &Path, store: &mut Store) -> Harvest {
+    let mut harvest = Harvest::default();
+    let read = job::load_dir(dir, &SystemHost, &mut |path, loaded| match loaded {
+        Ok(loaded) => harvest.take_in(path, loaded, store),
+        Err(problems) => {
+            harvest.refused.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+            harvest.problems.extend(problems.iter().map(ToString::to_string));
+        }
+    });
+    if let Err(problems) = read {
+        harvest.is_unreadable = true;
+        harvest.problems.extend(problems.iter().map(ToString::to_string));
+    }
+    harvest.jobs.sort_by(|a, b| a.name.cmp(&b.name));
+    harvest
+}
+
+impl Harvest {
+    fn take_in(&mut self, path: &Path, loaded: job::Loaded, store: &mut Store) {
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.put(
+            Stored { definition: loaded.definition, path: path.to_owned(), stamp: loaded.stamp.into() },
+            store,
+        );
+    }
+
+    fn put(&mut self, stored: Stored, store: &mut Store) {
+        let job = &stored.definition;
+        let (name, policy, timing) = (job.name.clone(), Policy::from(job), fingerprint(job));
+        match store.put(&stored) {
+            Ok(definition) => {
+                self.has_guests |= job.allow != Allow::default();
+                self.jobs.push(Loaded { name, policy, timing, definition });
+            }
+            Err(error) => self.problems.push(format!("{name}: cannot keep its definition: {error}")),
+        }
+    }
+}
+
+impl Shell {
+    /// Reads the job files again. A file with a problem leaves the version in force that was loaded before.
+    pub(super) fn reload(&mut self) -> ReloadReport {
+        let places = &self.options.places;
+        let fresh = sys::durable::nameless(&places.state).map(Store::new);
+        let mut store = match fresh {
+            Ok(store) => store,
+            Err(error) => {
+                return nothing_loaded(format!("no room for definitions: {error}"), self.engine.job_count());
+            }
+        };
+        let mut harvest = harvest(&places.jobs, &mut store);
+        if harvest.is_unreadable {
+            // A directory that can't be read says nothing about its jobs: all of them stay.
+            self.problems.clone_from(&harvest.problems);
+            return nothing_loaded(self.problems.join("\n"), self.engine.job_count());
+        }
+        self.carry_over(&mut harvest, &mut store);
+        let mut report = self.compare(&harvest, &store);
+        self.store = store;
+        self.problems = harvest.problems;
+        self.refused = harvest.refused;
+        self.has_guests = harvest.has_guests;
+        self.handle(Event::Load(harvest.jobs));
+        self.open_socket_as_needed();
+        report.jobs = self.engine.job_count() as u64;
+        report.problems.clone_from(&self.problems);
+        for problem in &self.problems {
+            tracing::error!("{problem}");
+        }
+        tracing::info!(
+            "reloaded: {} jobs, {} added, {} changed, {} removed, {} problems",
+            report.jobs,
+            report.added.len(),
+            report.changed.len(),
+            report.removed.len(),
+            report.problems.len()
+        );
+        sys::memory::trim();
+        report
+    }
+
+    /// Puts the loaded version of each job whose file has a problem beside the fresh ones.
+    fn carry_over(&self, harvest: &mut Harvest, store: &mut Store) {
+        for name in harvest.refused.clone() {
+            if harvest.jobs.iter().any(|job| job.name == name) {
+                continue;
+            }
+            let Some(view) = self.engine.job_index(&name).and_then(|index| self.engine.job(index)) else {
+                continue;
+            };
+            match self.store.get(view.definition) {
+                Ok(stored) => harvest.put(stored, store),
+                Err(error) => {
+                    harvest.problems.push(format!("{name}: cannot keep its loaded version: {error}"))
+                }
+            }
+        }
+        harvest.jobs.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
+    fn compare(&self, harvest: &Harvest, store: &Store) -> ReloadReport {
+        let mut report = ReloadReport::default();
+        for job in &harvest.jobs {
+            match self.definition(&job.name) {
+                None => report.added.push(job.name.clone()),
+                Some(old) if store.get(job.definition).is_ok_and(|new| new.definition != old) => {
+                    report.changed.push(job.name.clone());
+                }
+                Some(_) => {}
+            }
+        }
+        for index in 0..self.engine.job_count() {
+            if let Some(view) = self.engine.job(JobIndex(index))
+                && harvest.jobs.binary_search_by(|job| job.name.as_str().cmp(view.name)).is_err()
+            {
+                report.removed.push(view.name.to_owned());
+            }
+        }
+        report
+    }
+
+    /// The definition in force of a job by its name.
+    pub(super) fn definition(&self, name: &str) -> Option<Definition> {
+        let view = self.engine.job(self.engine.job_index(name)?)?;
+        match self.store.get(view.definition) {
+            Ok(stored) => Some(stored.definition),
+            Err(error) => {
+                tracing::error!(job = name, "its definition can't be read back: {error}");
+                None
+            }
+        }
+    }
+
+    /// The first slot of a job's schedule after an instant. The schedule is parsed for this and forgotten again.
+    pub(super) fn slot_after(&self, job: JobIndex, after: Wall) -> Option<Wall> {
+        let view = self.engine.job(job)?;
+        let stored = self.store.get(view.definition).ok()?;
+        next_slot(view.name, &stored.definition.timing, after)
+    }
+}
+
+fn next_slot(name: &str, timing: &Timing, after: Wall) -> Option<Wall> {
+    let schedules: Vec<Schedule> =
+        timing.schedules.iter().filter_map(|text| Schedule::parse(text, name).ok()).collect();
+    let zone = timing.timezone.clone().unwrap_or_else(sys::zoneinfo::host_zone);
+    let zone = sys::zoneinfo::read(&zone)
+        .and_then(|bytes| schedule::zone::from_tzif(&zone, &bytes).ok())
+        .unwrap_or(jiff::tz::TimeZone::UTC);
+    schedule::next_of(&schedules, after.timestamp(), &zone).map(|slot| Wall::from(slot.at))
+}
+
+/// A number that changes with a job's timing: FNV-1a over its written form.
+fn fingerprint(job: &Definition) -> u32 {
+    let timing = &job.timing;
+    let text = format!("{:?} {:?} {:?} {}", timing.schedules, timing.every_ms, timing.timezone, job.enabled);
+    text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+fn nothing_loaded(problem: String, jobs: usize) -> ReloadReport {
+    tracing::error!("{problem}");
+    ReloadReport { jobs: jobs as u64, problems: vec![problem], ..ReloadReport::default() }
+}

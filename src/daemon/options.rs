@@ -1,0 +1,164 @@
+//! How ebbd was called, and what its settings file adds. Flags win over the file, the file over the defaults.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::places::Places;
+
+/// What `ebbd --help` prints.
+pub const HELP: &str = "\
+ebbd: starts jobs as short-lived processes, holds them to their limits, and gives their memory back
+
+Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group NAME] [--log LEVEL] [--strict]
+
+  --config FILE   settings          (root: /etc/ebb/ebbd.toml, others: $XDG_CONFIG_HOME/ebb/ebbd.toml)
+  --jobs DIR      the job files     (root: /etc/ebb/jobs.d,    others: $XDG_CONFIG_HOME/ebb/jobs.d)
+  --state DIR     journal, outputs  (root: /var/lib/ebb,       others: $XDG_STATE_HOME/ebb)
+  --socket PATH   control socket    (root: /run/ebb/ebb.sock,  others: $XDG_RUNTIME_DIR/ebb/ebb.sock)
+  --group NAME    who may control it besides root and its own user   (root: ebb, if there is such a group)
+  --log LEVEL     error, warn, info or debug, to standard error      (info)
+  --strict        do not start while any job file has a problem (exit 78)
+  --version       print the version
+  --help          print this
+
+Signals: TERM or INT end it gracefully, a second one at once; HUP reads the job files again.
+";
+
+/// Everything that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Where things are.
+    pub places: Places,
+    /// The control group, where one was named.
+    pub group: Option<String>,
+    /// How much is logged.
+    pub log: String,
+    /// Whether a problem in a job file keeps ebbd from starting.
+    pub strict: bool,
+}
+
+/// What a command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Run.
+    Run(Options),
+    /// Print this and end.
+    Print(String),
+}
+
+/// Settings of `ebbd.toml`; each has a flag of the same name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    jobs: Option<PathBuf>,
+    state: Option<PathBuf>,
+    socket: Option<PathBuf>,
+    group: Option<String>,
+    log: Option<String>,
+    strict: Option<bool>,
+}
+
+/// Reads a command line and the settings file it names or implies.
+///
+/// # Errors
+/// A sentence for people: an unknown flag, a file that can't be read, a setting that is not known.
+pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Result<Command, String> {
+    use lexopt::prelude::{Long, Short};
+    let (mut flags, mut config, mut strict) = (File::default(), None, false);
+    let mut parser = lexopt::Parser::from_iter(args);
+    while let Some(arg) = parser.next().map_err(usage)? {
+        match arg {
+            Long("config") => config = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Long("jobs") => flags.jobs = Some(parser.value().map_err(usage)?.into()),
+            Long("state") => flags.state = Some(parser.value().map_err(usage)?.into()),
+            Long("socket") => flags.socket = Some(parser.value().map_err(usage)?.into()),
+            Long("group") => {
+                flags.group = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned())
+            }
+            Long("log") => flags.log = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned()),
+            Long("strict") => strict = true,
+            Long("version") | Short('V') => {
+                return Ok(Command::Print(format!("ebbd {}\n", env!("CARGO_PKG_VERSION"))));
+            }
+            Long("help") | Short('h') => return Ok(Command::Print(HELP.to_owned())),
+            Short(_) | Long(_) | lexopt::Arg::Value(_) => return Err(usage(arg.unexpected())),
+        }
+    }
+    let file = read(config, &defaults)?;
+    let log = flags.log.or(file.log).unwrap_or_else(|| "info".to_owned());
+    if !["error", "warn", "info", "debug"].contains(&log.as_str()) {
+        return Err(format!("`{log}` is no log level; write error, warn, info or debug"));
+    }
+    Ok(Command::Run(Options {
+        places: Places {
+            config: defaults.config,
+            jobs: flags.jobs.or(file.jobs).unwrap_or(defaults.jobs),
+            state: flags.state.or(file.state).unwrap_or(defaults.state),
+            socket: flags.socket.or(file.socket).unwrap_or(defaults.socket),
+        },
+        group: flags.group.or(file.group),
+        log,
+        strict: strict || file.strict.unwrap_or(false),
+    }))
+}
+
+fn usage(error: lexopt::Error) -> String {
+    format!("{error}; `ebbd --help` lists what it takes")
+}
+
+/// A settings file that was named must be there; the default one need not.
+fn read(named: Option<PathBuf>, defaults: &Places) -> Result<File, String> {
+    let path = named.as_ref().unwrap_or(&defaults.config);
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+            return Ok(File::default());
+        }
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+    };
+    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults(config: &str) -> Places {
+        Places { config: config.into(), jobs: "/j".into(), state: "/s".into(), socket: "/k".into() }
+    }
+
+    fn run(args: &[&str], config: &str) -> Result<Options, String> {
+        let args = std::iter::once("ebbd").chain(args.iter().copied()).map(OsString::from);
+        match parse(args, defaults(config))? {
+            Command::Run(options) => Ok(options),
+            Command::Print(text) => Err(text),
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ebbd.toml");
+        std::fs::write(&file, "jobs = \"/from-file\"\nstate = \"/state\"\nlog = \"warn\"\n").unwrap();
+        let options = run(&["--jobs", "/flag", "--strict"], file.to_str().unwrap()).unwrap();
+        assert_eq!(options.places.jobs, PathBuf::from("/flag"));
+        assert_eq!(options.places.state, PathBuf::from("/state"));
+        assert_eq!(options.places.socket, PathBuf::from("/k"));
+        assert_eq!((options.log.as_str(), options.strict), ("warn", true));
+    }
+
+    #[test]
+    fn mistakes_are_said_and_a_named_file_must_be_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ebbd.toml");
+        std::fs::write(&file, "jbos = \"/x\"\n").unwrap();
+        let error = run(&[], file.to_str().unwrap()).unwrap_err();
+        assert!(error.contains("jbos") && error.contains("line 1"), "{error}");
+        assert!(run(&["--config", "/nonexistent/x"], "/nonexistent/y").is_err());
+        assert!(run(&[], "/nonexistent/y").is_ok());
+        assert!(run(&["--jbos"], "/nonexistent/y").unwrap_err().contains("--help"));
+        assert!(run(&["--log", "loud"], "/nonexistent/y").is_err());
+    }
+}

@@ -1,0 +1,384 @@
+//! One handler a request: who may, then either an event for the engine or an answer from what is known.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::engine::{ClientId, Event, JobIndex, Reply as Decided, Target};
+use crate::job::{Allow, Definition};
+use crate::journal::record::{Payload, RunId};
+use crate::journal::{History, HistoryLine, Query, Staged};
+use crate::protocol::{
+    DESCRIPTION, DoctorReport, HistoryQuery, INTERFACE, LogFile, NextReply, Parsed, Refusal, Reply, Request,
+    RunNow, RunNowReply, SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
+};
+
+use super::access::{Caller, Right};
+use super::client::Answer;
+use super::history::{HistoryStream, MaySee};
+use super::names::Book;
+use super::shell::{Shell, Wish};
+
+type Handled<T> = Result<T, Refusal>;
+
+impl Shell {
+    /// Takes a client's call.
+    pub(super) fn call(
+        &mut self,
+        client: ClientId,
+        caller: &Arc<Caller>,
+        call: Parsed,
+        staged: Option<Staged>,
+    ) {
+        if let Err(refusal) = self.try_call(client, caller, call, staged) {
+            tracing::debug!(client, uid = caller.uid, "refused: {refusal}");
+            self.refuse(client, &refusal);
+        }
+    }
+
+    fn try_call(
+        &mut self,
+        client: ClientId,
+        caller: &Arc<Caller>,
+        call: Parsed,
+        staged: Option<Staged>,
+    ) -> Handled<()> {
+        match call.request {
+            Request::RunNow(run) => self.run_now(client, caller, run, call.more, staged),
+            Request::Input { .. } => Err(Refusal::BadFrame("`Input` belongs to its connection".to_owned())),
+            Request::Wait { run } => self.wait(client, caller, run),
+            Request::Stop { job, run } => self.stop(client, caller, job, run),
+            Request::Pause { job } => {
+                self.switch(client, caller, &job, |client, job| Event::Pause { client, job })
+            }
+            Request::Resume { job } => {
+                self.switch(client, caller, &job, |client, job| Event::Resume { client, job })
+            }
+            Request::Status { job } => self.status(client, caller, job, call.more),
+            Request::Next { job } => self.next(client, caller, &job),
+            Request::History(query) => self.history(client, caller, query, call.more),
+            Request::Logs { job, run } => self.logs(client, caller, &job, run),
+            Request::Reload => {
+                self.needs_control(caller, "reload job files")?;
+                let report = self.reload();
+                self.answer(client, &report);
+                Ok(())
+            }
+            Request::Doctor => self.doctor(client, caller),
+            Request::GetInfo => {
+                self.answer(client, &service_info());
+                Ok(())
+            }
+            Request::GetInterfaceDescription { interface } => self.describe(client, interface),
+        }
+    }
+
+    fn run_now(
+        &mut self,
+        client: ClientId,
+        caller: &Caller,
+        run: RunNow,
+        more: bool,
+        staged: Option<Staged>,
+    ) -> Handled<()> {
+        let definition = self.needs(caller, &run.job, Right::Run)?;
+        let payload = accept(&definition, run.args, run.environment.into_iter().collect(), staged.as_ref())?;
+        let wish = match (run.wait, more) {
+            (false, _) => Wish::Accepted,
+            (true, false) => Wish::Result,
+            (true, true) => Wish::Both,
+        };
+        if let Some(connected) = self.clients.iter_mut().find(|c| c.id == client) {
+            connected.wish = wish;
+        }
+        self.staged = staged;
+        self.handle(Event::Demand { client, job: run.job, payload, uid: caller.uid });
+        // A demand that was merged into an equal one has no use for its payload.
+        self.staged = None;
+        Ok(())
+    }
+
+    /// Waits for a run that has not ended; one that has is looked up in the journal.
+    fn wait(&mut self, client: ClientId, caller: &Caller, run: RunId) -> Handled<()> {
+        if let Some(job) = self.engine.job_of(run).map(str::to_owned) {
+            self.needs(caller, &job, Right::View)?;
+            if let Some(connected) = self.clients.iter_mut().find(|c| c.id == client) {
+                connected.wish = Wish::Result;
+            }
+            self.waiting.push((run, client));
+            return Ok(());
+        }
+        let line = self.ended(run)?.ok_or(Refusal::NoSuchRun(run))?;
+        if self.right(caller, &line.job) == Right::Nothing {
+            return Err(Refusal::NoSuchRun(run));
+        }
+        self.tell_result(client, run, &line);
+        Ok(())
+    }
+
+    fn ended(&self, run: RunId) -> Handled<Option<HistoryLine>> {
+        use crate::journal::Step;
+        let system = |e: std::io::Error| Refusal::System(format!("the journal can't be read: {e}"));
+        let mut history = History::open(self.journal.dir(), Query::default()).map_err(system)?;
+        loop {
+            match history.step().map_err(system)? {
+                Step::Line(line) if line.id == Some(run) => return Ok(Some(*line)),
+                Step::Line(_) | Step::More => {}
+                Step::End => return Ok(None),
+            }
+        }
+    }
+
+    fn stop(
+        &mut self,
+        client: ClientId,
+        caller: &Caller,
+        job: Option<String>,
+        run: Option<RunId>,
+    ) -> Handled<()> {
+        let target = match (job, run) {
+            (Some(job), _) => {
+                self.needs(caller, &job, Right::Run)?;
+                Target::Job(job)
+            }
+            (None, Some(run)) => {
+                let job = self.engine.job_of(run).map(str::to_owned).ok_or(Refusal::NoSuchRun(run))?;
+                self.needs(caller, &job, Right::Run)?;
+                Target::Run(run)
+            }
+            (None, None) => return Err(Refusal::InvalidParameter("name either a job or a run".to_owned())),
+        };
+        self.handle(Event::Stop { client, target });
+        Ok(())
+    }
+
+    fn switch(
+        &mut self,
+        client: ClientId,
+        caller: &Caller,
+        job: &str,
+        event: impl Fn(ClientId, String) -> Event,
+    ) -> Handled<()> {
+        self.needs(caller, job, Right::Control)?;
+        self.handle(event(client, job.to_owned()));
+        Ok(())
+    }
+
+    fn next(&mut self, client: ClientId, caller: &Caller, job: &str) -> Handled<()> {
+        let definition = self.needs(caller, job, Right::View)?;
+        let index = self.engine.job_index(job).ok_or_else(|| Refusal::NoSuchJob(job.to_owned()))?;
+        let view = self.engine.job(index).ok_or_else(|| Refusal::NoSuchJob(job.to_owned()))?;
+        let timing = definition.timing;
+        let reply = NextReply {
+            job: job.to_owned(),
+            schedule: timing.schedules,
+            every_ms: timing.every_ms,
+            timezone: timing.timezone.unwrap_or_else(crate::sys::zoneinfo::host_zone),
+            jitter_ms: timing.jitter_ms,
+            next: view.next.map(|next| next.at.to_string()),
+            enabled: view.enabled,
+            paused: view.paused,
+        };
+        self.answer(client, &reply);
+        Ok(())
+    }
+
+    fn history(
+        &mut self,
+        client: ClientId,
+        caller: &Arc<Caller>,
+        query: HistoryQuery,
+        more: bool,
+    ) -> Handled<()> {
+        if !more && query.limit != Some(1) {
+            return Err(Refusal::ExpectedMore);
+        }
+        if let Some(job) = &query.job
+            && !self.gate.has_control(caller)
+        {
+            self.needs(caller, job, Right::View)?;
+        }
+        let wanted = Query {
+            job: query.job,
+            since: query.since_ms.map(crate::clock::Wall),
+            outcome: query.outcome,
+            limit: None,
+        };
+        let history = History::open(self.journal.dir(), wanted)
+            .map_err(|e| Refusal::System(format!("the journal can't be read: {e}")))?;
+        let stream = HistoryStream::new(history, query.limit, self.may_see(caller));
+        self.send(client, Answer::History(Box::new(stream)));
+        Ok(())
+    }
+
+    fn logs(&mut self, client: ClientId, caller: &Caller, job: &str, run: Option<RunId>) -> Handled<()> {
+        self.needs(caller, job, Right::View)?;
+        let no_output = || match run {
+            Some(run) => Refusal::NoSuchRun(run),
+            None => Refusal::InvalidParameter(format!("`{job}` has no output yet")),
+        };
+        let (run, file) = self
+            .outputs()
+            .open(job, run)
+            .map_err(|e| Refusal::System(format!("the output of `{job}` can't be opened: {e}")))?
+            .ok_or_else(no_output)?;
+        let finished = !self.live.iter().any(|live| live.id == run);
+        let reply = Reply { parameters: LogFile { run, finished }, continues: false };
+        let bytes = encode(&reply).map_err(|e| Refusal::System(e.to_string()))?;
+        self.send(client, Answer::WithFile { bytes, file: file.into() });
+        Ok(())
+    }
+
+    fn doctor(&mut self, client: ClientId, caller: &Caller) -> Handled<()> {
+        self.needs_control(caller, "see how ebbd stands")?;
+        let places = &self.options.places;
+        let report = DoctorReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uid: self.gate.own_uid,
+            enforcement: self.ladder.enforcement().to_string(),
+            tracking: self.ladder.tracking(),
+            reasons: self.ladder.reasons().to_vec(),
+            jobs: places.jobs.display().to_string(),
+            state: places.state.display().to_string(),
+            job_count: self.engine.job_count() as u64,
+            problems: self.problems.clone(),
+        };
+        self.answer(client, &report);
+        Ok(())
+    }
+
+    fn describe(&mut self, client: ClientId, interface: String) -> Handled<()> {
+        let description = match interface.as_str() {
+            INTERFACE => DESCRIPTION,
+            SERVICE_INTERFACE => SERVICE_DESCRIPTION,
+            _ => return Err(Refusal::InterfaceNotFound(interface)),
+        };
+        self.answer(client, &serde_json::json!({ "description": description }));
+        Ok(())
+    }
+
+    /// The definition of a job that the caller has at least this right to.
+    pub(super) fn needs(&self, caller: &Caller, job: &str, wanted: Right) -> Handled<Definition> {
+        let found = self.definition(job);
+        let allow = found.as_ref().map_or_else(Allow::default, |d| d.allow.clone());
+        let right = self.gate.right(caller, &allow, &Book);
+        if right >= wanted {
+            // Who may do everything may also learn that there is no such job.
+            return found.ok_or_else(|| Refusal::NoSuchJob(job.to_owned()));
+        }
+        let (verb, how) = match wanted {
+            Right::View | Right::Nothing => ("see", "`[allow] view`"),
+            Right::Run => ("run or stop", "`[allow] run`"),
+            Right::Control => ("pause or resume", ""),
+        };
+        let or_listed = if how.is_empty() { String::new() } else { format!(", or are listed in its {how}") };
+        Err(Refusal::NotAllowed(format!(
+            "{} may not {verb} `{job}`: that is for root, ebbd's own user and members of {}{or_listed}",
+            super::names::describe(caller.uid),
+            self.control_group(),
+        )))
+    }
+
+    fn needs_control(&self, caller: &Caller, what: &str) -> Handled<()> {
+        if self.gate.has_control(caller) {
+            return Ok(());
+        }
+        Err(Refusal::NotAllowed(format!(
+            "{} may not {what}: that is for root, ebbd's own user and members of {}",
+            super::names::describe(caller.uid),
+            self.control_group(),
+        )))
+    }
+
+    fn control_group(&self) -> String {
+        match &self.options.group {
+            Some(group) => format!("group {group}"),
+            None => "the control group (none is set up here)".to_owned(),
+        }
+    }
+
+    /// What the caller may do with a job by its name.
+    pub(super) fn right(&self, caller: &Caller, job: &str) -> Right {
+        let allow = self.definition(job).map_or_else(Allow::default, |d| d.allow);
+        self.gate.right(caller, &allow, &Book)
+    }
+
+    /// What the caller may see of the history, decided once for all jobs that are loaded; others are for those who
+    /// may do everything.
+    fn may_see(&self, caller: &Caller) -> MaySee {
+        if self.gate.has_control(caller) {
+            return Box::new(|_| true);
+        }
+        let jobs = (0..self.engine.job_count()).filter_map(|index| self.engine.job(JobIndex(index)));
+        let visible: BTreeSet<String> = jobs
+            .filter(|view| self.right(caller, view.name) >= Right::View)
+            .map(|view| view.name.to_owned())
+            .collect();
+        Box::new(move |job| visible.contains(job))
+    }
+
+    /// What the engine decided about a client's call, as the client reads it.
+    pub(super) fn answer_reply(&mut self, client: ClientId, reply: Decided) {
+        match reply {
+            Decided::Accepted { run, merged } => self.accepted(client, run, merged),
+            Decided::Stopping { runs } => self.answer(client, &StopReply { runs }),
+            Decided::Done => self.answer(client, &serde_json::json!({})),
+            Decided::NoSuchJob { job } => self.refuse(client, &Refusal::NoSuchJob(job)),
+            Decided::NoSuchRun { run } => self.refuse(client, &Refusal::NoSuchRun(run)),
+            Decided::QueueFull { limit } => {
+                let why = format!("{limit} runs of the job wait already, which is its `queue-limit`");
+                self.refuse(client, &Refusal::QueueFull(why));
+            }
+            Decided::ShuttingDown => self.refuse(client, &Refusal::ShuttingDown),
+            Decided::NotRecorded => {
+                let why = "the demand could not be written to the journal, so it was not accepted; ebbd's log says why";
+                self.refuse(client, &Refusal::System(why.to_owned()));
+            }
+        }
+    }
+
+    fn accepted(&mut self, client: ClientId, run: RunId, merged: bool) {
+        let wish = self.clients.iter().find(|c| c.id == client).map_or(Wish::Accepted, |c| c.wish);
+        let reply = RunNowReply { run, merged, result: None };
+        match wish {
+            Wish::Accepted => self.answer(client, &reply),
+            Wish::Result => self.waiting.push((run, client)),
+            Wish::Both => {
+                self.reply(client, &reply, true);
+                self.waiting.push((run, client));
+            }
+        }
+    }
+}
+
+/// What a demand brings along, as far as the job's `[accept]` takes it.
+fn accept(
+    job: &Definition,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    staged: Option<&Staged>,
+) -> Handled<Payload> {
+    let refuse = |what: &str, key: &str| {
+        Err(Refusal::NotAccepted(format!("`{}` takes no {what}: its file has no `[accept] {key}`", job.name)))
+    };
+    if !args.is_empty() && !job.accept.args {
+        return refuse("arguments", "args = true");
+    }
+    if let Some((name, _)) = env.iter().find(|(name, _)| !job.accept.environment.contains(name)) {
+        return refuse(&format!("environment variable {name}"), &format!("environment = [\"{name}\"]"));
+    }
+    if staged.is_some() && !job.accept.input {
+        return refuse("input", "input = true");
+    }
+    Ok(Payload { args, env, input: staged.map(Staged::input) })
+}
+
+fn service_info() -> ServiceInfo {
+    ServiceInfo {
+        vendor: "ebb".to_owned(),
+        product: "ebbd".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        url: "https://varlink.org".to_owned(),
+        interfaces: vec![SERVICE_INTERFACE.to_owned(), INTERFACE.to_owned()],
+    }
+}

@@ -1,0 +1,218 @@
+//! From nothing to a shell: the state directory, the journal's memory, the job files, and runs of an earlier ebbd.
+//! And the way back, when ebbd ends.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::engine::{Engine, Event, Exit, Process, Restored, RestoredRun};
+use crate::exit;
+use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, Usage};
+use crate::journal::{self, Inputs, State, Writer};
+use crate::sys;
+use crate::sys::users;
+
+use super::Failure;
+use super::access::Gate;
+use super::input::Input;
+use super::ladder::Ladder;
+use super::live::{Live, Seen};
+use super::load::{Harvest, harvest};
+use super::options::Options;
+use super::shell::Shell;
+use super::store::Store;
+use super::watch::Watched;
+
+impl Shell {
+    /// Opens the state directory and reads the journal and the job files. Nothing has started after it.
+    pub(super) fn open(mut options: Options, input: mpsc::UnboundedSender<Input>) -> Result<Self, Failure> {
+        let state = options.places.state.clone();
+        let mut builder = std::fs::DirBuilder::new();
+        builder
+            .recursive(true)
+            .mode(0o750)
+            .create(&state)
+            .map_err(Failure::os(format!("cannot make {}", state.display())))?;
+        // Paths are written into the store and shown to people: whole ones, wherever ebbd was started.
+        for path in [&mut options.places.state, &mut options.places.jobs] {
+            *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
+        }
+        let (journal, known) = open_journal(&state)?;
+        let mut store = Store::new(
+            sys::durable::nameless(&state)
+                .map_err(Failure::os(format!("cannot write in {}", state.display())))?,
+        );
+        let gathered = gather(&options, &mut store)?;
+        let gate =
+            Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
+        let ladder = Ladder::detect(&options.places.state);
+        let mut shell = Self {
+            engine: Engine::new(restored(&known), sys::clock::now().mono.0),
+            journal,
+            store,
+            ladder,
+            gate,
+            inputs: Arc::new(Inputs::new(&options.places.state)),
+            input,
+            clients: Vec::new(),
+            waiting: Vec::new(),
+            live: Vec::new(),
+            problems: gathered.problems,
+            refused: BTreeSet::new(),
+            has_guests: gathered.has_guests,
+            held: Vec::new(),
+            staged: None,
+            fresh: Some((gathered.jobs, known)),
+            is_over: false,
+            is_stirred: true,
+            options,
+        };
+        shell.note_opened();
+        Ok(shell)
+    }
+
+    fn note_opened(&mut self) {
+        let opened = Recorded::Opened(Opened {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            boot: sys::proc::boot_id().unwrap_or_default(),
+            next_run: self.engine.next_run(),
+        });
+        if let Err(error) = self.journal.append(&Record { at: sys::clock::now().wall, event: opened }) {
+            tracing::error!("cannot write to the journal: {error}");
+        }
+    }
+
+    /// Puts the jobs into force and takes over what an earlier ebbd left.
+    pub(super) fn begin(&mut self) {
+        let Some((jobs, known)) = self.fresh.take() else { return };
+        self.handle(Event::Load(jobs));
+        let mut cgroups = Vec::new();
+        for (run, start) in known.under_way() {
+            cgroups.extend(start.started.cgroups.iter().cloned());
+            self.take_over(run.queued.id, &start.started, start.rebooted);
+        }
+        let is_open = |run: RunId| known.runs.contains_key(&run);
+        if let Err(error) = self.inputs.sweep(&is_open) {
+            tracing::warn!("cannot remove payloads that nobody waits for: {error}");
+        }
+        self.ladder.sweep(&cgroups);
+        self.settle();
+    }
+
+    /// Takes over a run of an earlier ebbd: watched on if it lives, ended for good if its main process has gone.
+    fn take_over(&mut self, run: RunId, started: &Started, rebooted: bool) {
+        let process = Process { pid: started.pid, start: started.pid_start };
+        let tree = if rebooted { None } else { self.ladder.adopt(run, process, &started.cgroups) };
+        let Some((tree, pidfd)) = tree else {
+            self.handle(Event::Exited {
+                run,
+                exit: Exit::Unknown,
+                usage: Usage::default(),
+                memory_max: None,
+            });
+            return;
+        };
+        let job = self.definition(&started.job);
+        let memory = job.as_ref().map(|j| j.memory).unwrap_or_default();
+        let output =
+            job.as_ref().and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
+        let live = Arc::new(Live {
+            id: run,
+            job: started.job.clone(),
+            pid: started.pid,
+            pid_start: started.pid_start,
+            is_adopted: true,
+            enforcement: started.enforcement,
+            tree,
+            stop_signal: job.as_ref().map_or(15, |j| j.stop_signal),
+            memory,
+            output,
+            keep: job.as_ref().map_or(crate::limits::OUTPUT_KEEP_DEFAULT, |j| j.output.keep),
+            seen: Seen::default(),
+        });
+        tracing::info!(run, job = %started.job, pid = started.pid, "taken over from an earlier ebbd");
+        self.live.push(Arc::clone(&live));
+        tokio::spawn(Watched { live, pidfd, exec_status: None, input: self.input.clone() }.watch());
+    }
+
+    /// The journal goes on in a new segment whose head says all that is still true.
+    pub(super) fn rotate(&mut self) {
+        let mut state = State::default();
+        let now = sys::clock::now().wall;
+        let rotated = journal::replay(self.journal.dir(), &mut |record| state.apply(&record))
+            .map_err(|e| e.to_string())
+            .and_then(|_| {
+                let opened = state.opened.clone().ok_or("it has no beginning")?;
+                self.journal.rotate(now, state.snapshot(now, opened)).map_err(|e| e.to_string())
+            });
+        if let Err(error) = rotated {
+            tracing::error!("cannot begin a new segment of the journal: {error}");
+        }
+    }
+
+    /// The end: nothing of ebbd is left but its state.
+    pub(super) fn close(&mut self) {
+        if let Err(error) = self.journal.sync() {
+            tracing::error!("cannot bring the journal to disk: {error}");
+        }
+        let _ = std::fs::remove_file(&self.options.places.socket);
+        self.ladder.remove();
+        tracing::info!("ended");
+    }
+}
+
+fn open_journal(state: &std::path::Path) -> Result<(Writer, State), Failure> {
+    let refuse = |error: journal::Error| {
+        let code = if matches!(error, journal::Error::Locked { .. }) { exit::BUSY } else { exit::OS };
+        Failure { message: error.to_string(), code }
+    };
+    let (writer, warnings) = Writer::open(state, sys::clock::now().wall).map_err(refuse)?;
+    let mut known = State::default();
+    let more = journal::replay(state, &mut |record| known.apply(&record)).map_err(refuse)?;
+    for warning in warnings.iter().chain(&more) {
+        tracing::warn!("{warning}");
+    }
+    Ok((writer, known))
+}
+
+fn gather(options: &Options, store: &mut Store) -> Result<Harvest, Failure> {
+    let gathered = harvest(&options.places.jobs, store);
+    for problem in &gathered.problems {
+        tracing::error!("{problem}");
+    }
+    if options.strict && (!gathered.refused.is_empty() || gathered.is_unreadable) {
+        let message = "not started, because job files have problems and --strict was given".to_owned();
+        return Err(Failure { message, code: exit::CONFIG });
+    }
+    Ok(gathered)
+}
+
+/// The group that may do all. The default one need not exist, one that was named has to.
+fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
+    if let Some(group) = &options.group {
+        let gid = users::group_id(group).ok().flatten();
+        return gid.map(Some).ok_or_else(|| Failure {
+            message: format!("there is no group `{group}` to control ebbd (--group)"),
+            code: exit::CONFIG,
+        });
+    }
+    let gid = users::group_id("ebb").ok().flatten().filter(|_| nix::unistd::geteuid().is_root());
+    options.group = gid.map(|_| "ebb".to_owned());
+    Ok(gid)
+}
+
+fn restored(known: &State) -> Restored {
+    let run = |run: &journal::OpenRun| RestoredRun {
+        queued_at: run.queued_at,
+        queued: run.queued.clone(),
+        started: run.started.as_ref().map(|s| (s.at, s.started.clone())),
+    };
+    Restored {
+        jobs: known.jobs.values().cloned().collect(),
+        runs: known.runs.values().map(run).collect(),
+        next_run: known.next_run,
+    }
+}

@@ -1,0 +1,295 @@
+//! The loop's hands: takes events to the engine and carries its effects out, in their order.
+//! Decides nothing that the engine could decide.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::clock::Now;
+use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
+use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
+use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
+use crate::sys;
+
+use super::access::{Caller, Gate};
+use super::client::Answer;
+use super::input::Input;
+use super::ladder::Ladder;
+use super::live::Live;
+use super::options::Options;
+use super::store::Store;
+
+/// Everything that ebbd holds besides the engine.
+pub(super) struct Shell {
+    pub(super) options: Options,
+    pub(super) engine: Engine,
+    pub(super) journal: Writer,
+    pub(super) store: Store,
+    pub(super) ladder: Ladder,
+    pub(super) gate: Gate,
+    pub(super) inputs: Arc<Inputs>,
+    pub(super) input: mpsc::UnboundedSender<Input>,
+    pub(super) clients: Vec<Connected>,
+    /// Who waits for the end of which run.
+    pub(super) waiting: Vec<(RunId, ClientId)>,
+    pub(super) live: Vec<Arc<Live>>,
+    /// What keeps job files from being in force, each as it is printed.
+    pub(super) problems: Vec<String>,
+    /// Names of the jobs whose files have problems, so that the version loaded before is in force.
+    pub(super) refused: BTreeSet<String>,
+    /// Whether any job's `[allow]` lets in callers from outside of the control group.
+    pub(super) has_guests: bool,
+    /// Answers that are held back until the records before them are on disk.
+    pub(super) held: Vec<Held>,
+    /// What the demand that is being handled brought for standard input.
+    pub(super) staged: Option<Staged>,
+    /// What was read at the start, until it is in force.
+    pub(super) fresh: Option<(Vec<Loaded>, State)>,
+    pub(super) is_over: bool,
+    /// Whether anything happened since memory was last given back.
+    pub(super) is_stirred: bool,
+}
+
+/// An answer that is held back.
+pub(super) enum Held {
+    /// To one client, as the engine decided.
+    Reply(ClientId, Reply),
+    /// To everyone who waits for this run's end.
+    Result(RunId, Box<HistoryLine>),
+}
+
+/// A client as the loop sees it.
+pub(super) struct Connected {
+    pub(super) id: ClientId,
+    pub(super) caller: Arc<Caller>,
+    pub(super) answers: mpsc::Sender<Answer>,
+    /// Whether its call is a demand that waits for the end of its run, and takes a reply when it is accepted.
+    pub(super) wish: Wish,
+}
+
+/// What a client wants to hear about its demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Wish {
+    /// That it was accepted.
+    #[default]
+    Accepted,
+    /// How it ended.
+    Result,
+    /// Both.
+    Both,
+}
+
+impl Shell {
+    /// Hands an event to the engine and does what it says.
+    pub(super) fn handle(&mut self, event: Event) {
+        let now = sys::clock::now();
+        let effects = self.engine.handle(now, event);
+        self.carry_out(now, effects);
+    }
+
+    fn carry_out(&mut self, now: Now, effects: Vec<Effect>) {
+        let mut refused = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Arm { job, after } => self.arm(now, job, after),
+                Effect::Record(event) => {
+                    if let Some(run) = self.record(now, event) {
+                        refused.push(run);
+                    }
+                }
+                Effect::Start(order) if refused.contains(&order.run) => {}
+                Effect::Start(order) => self.start(*order),
+                Effect::Signal { run } => self.with_live(run, |live| live.tree.signal_all(live.stop_signal)),
+                Effect::Kill { run } => self.with_live(run, |live| live.tree.kill_all().map(drop)),
+                Effect::Reply { client, reply: Reply::Accepted { run, .. } } if refused.contains(&run) => {
+                    self.held.push(Held::Reply(client, Reply::NotRecorded));
+                }
+                Effect::Reply { client, reply } => self.held.push(Held::Reply(client, reply)),
+                Effect::Exit => self.is_over = true,
+            }
+        }
+        for run in refused {
+            self.handle(Event::NotRecorded { run });
+        }
+    }
+
+    fn arm(&mut self, now: Now, job: JobIndex, after: crate::clock::Wall) {
+        let slot = self.slot_after(job, after);
+        let effects = self.engine.handle(now, Event::Armed { job, slot });
+        debug_assert!(effects.is_empty(), "a slot alone starts nothing");
+    }
+
+    /// Writes a record; the run that must not be where that failed.
+    fn record(&mut self, now: Now, event: Recorded) -> Option<RunId> {
+        if let Recorded::Queued(queued) = &event
+            && let Err(error) = self.keep_input(queued)
+        {
+            tracing::error!(run = queued.id, job = %queued.job, "cannot keep the demand's payload: {error}");
+            return Some(queued.id);
+        }
+        let record = Record { at: now.wall, event };
+        let written = self.journal.append(&record);
+        if let Err(error) = &written {
+            tracing::error!("cannot write to the journal: {error}");
+        }
+        log(&record.event);
+        match record.event {
+            Recorded::Queued(queued) => written.is_err().then_some(queued.id),
+            Recorded::Finished(finished) => {
+                self.finished(finished);
+                None
+            }
+            Recorded::Opened(_)
+            | Recorded::Job(_)
+            | Recorded::JobRemoved { .. }
+            | Recorded::Paused { .. }
+            | Recorded::Resumed { .. }
+            | Recorded::Started(_)
+            | Recorded::Skipped(_) => None,
+        }
+    }
+
+    /// A payload is on disk under its run's number before the demand is in the journal.
+    fn keep_input(&mut self, queued: &crate::journal::record::Queued) -> std::io::Result<()> {
+        if queued.payload.input.is_none() {
+            return Ok(());
+        }
+        match (self.staged.take(), queued.retry_of) {
+            (Some(staged), _) => staged.keep(queued.id).map(drop),
+            (None, Some(before)) => self.inputs.pass_on(before, queued.id),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// A run has ended: its tree is let go, its payload removed, and those who wait are told.
+    fn finished(&mut self, finished: Finished) {
+        let run = finished.id;
+        self.let_go(run);
+        // The retry, where there is one, is recorded next and takes the payload over; a sweep at the next start
+        // removes what nobody took.
+        if finished.outcome.is_success()
+            && let Err(error) = self.inputs.remove(run)
+        {
+            tracing::warn!(run, "cannot remove the run's payload: {error}");
+        }
+        if !self.waiting.is_empty() || !self.held.is_empty() {
+            let line = HistoryLine::finished(finished.finished_at, finished);
+            self.held.push(Held::Result(run, Box::new(line)));
+        }
+    }
+
+    /// Forgets a run's processes and bounds the number of its job's outputs.
+    fn let_go(&mut self, run: RunId) {
+        let Some(position) = self.live.iter().position(|live| live.id == run) else { return };
+        let live = self.live.remove(position);
+        let is_live = |run| self.live.iter().any(|live| live.id == run);
+        if let Err(error) = self.outputs().prune(&live.job, live.keep as usize, is_live) {
+            tracing::warn!(job = %live.job, "cannot remove old outputs: {error}");
+        }
+    }
+
+    /// A run's program runs.
+    pub(super) fn started(&mut self, run: RunId, process: Process) {
+        if let Some(live) = self.live.iter().find(|live| live.id == run) {
+            let (enforcement, cgroups) = (live.enforcement, live.tree.paths());
+            self.handle(Event::Started { run, process, enforcement, cgroups });
+        }
+    }
+
+    /// A run's tree is gone.
+    pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage) {
+        let memory_max = self.live.iter().find(|live| live.id == run).and_then(|live| live.memory.max);
+        self.handle(Event::Exited { run, exit, usage, memory_max });
+    }
+
+    /// Orphans that fall to ebbd as PID 1 or subreaper; a run's main process is left to its watch.
+    pub(super) fn reap_orphans(&self) {
+        let is_run = |pid: i32| self.live.iter().any(|live| i64::from(live.pid) == i64::from(pid));
+        if let Err(error) = sys::child::reap_orphans(&is_run) {
+            tracing::warn!("cannot reap orphans: {error}");
+        }
+    }
+
+    /// Gives memory back once everything is quiet: ebbd holds itself to what it asks of jobs.
+    pub(super) fn rest(&mut self) {
+        let is_quiet = self.live.is_empty() && self.clients.is_empty();
+        if is_quiet && self.is_stirred {
+            self.live = Vec::new();
+            self.waiting = Vec::new();
+            sys::memory::trim();
+        }
+        self.is_stirred = !is_quiet;
+    }
+
+    fn with_live(&self, run: RunId, act: impl Fn(&Live) -> std::io::Result<()>) {
+        if let Some(live) = self.live.iter().find(|live| live.id == run)
+            && let Err(error) = act(live)
+        {
+            tracing::error!(run, job = %live.job, "cannot reach the run's processes: {error}");
+        }
+    }
+
+    /// The end of a batch: one sync for all that was accepted, then the answers that waited for it.
+    pub(super) fn settle(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        let is_durable = !held.iter().any(|held| matches!(held, Held::Reply(..))) || self.sync();
+        for held in held {
+            match held {
+                Held::Reply(client, Reply::Accepted { .. }) if !is_durable => {
+                    self.answer_reply(client, Reply::NotRecorded);
+                }
+                Held::Reply(client, reply) => self.answer_reply(client, reply),
+                Held::Result(run, line) => {
+                    for client in take_waiting(&mut self.waiting, run) {
+                        self.tell_result(client, run, &line);
+                    }
+                }
+            }
+        }
+        if self.journal.needs_rotation() {
+            self.rotate();
+        }
+    }
+
+    fn sync(&mut self) -> bool {
+        let synced = self.journal.sync();
+        if let Err(error) = &synced {
+            tracing::error!("cannot bring the journal to disk: {error}");
+        }
+        synced.is_ok()
+    }
+}
+
+fn take_waiting(waiting: &mut Vec<(RunId, ClientId)>, run: RunId) -> Vec<ClientId> {
+    let told = waiting.iter().filter(|(of, _)| *of == run).map(|(_, client)| *client).collect();
+    waiting.retain(|(of, _)| *of != run);
+    told
+}
+
+/// What the log says of what happened; the journal has it all, the log what an operator wants to see go by.
+fn log(event: &Recorded) {
+    match event {
+        Recorded::Started(started) => {
+            tracing::info!(run = started.id, job = %started.job, pid = started.pid, "started");
+        }
+        Recorded::Finished(finished) => {
+            let detail = finished.detail.as_deref().unwrap_or_default();
+            if finished.outcome.is_success() {
+                tracing::info!(run = finished.id, job = %finished.job, "success");
+            } else {
+                let code = finished.exit_code.or(finished.signal);
+                tracing::warn!(run = finished.id, job = %finished.job, code, "{} {detail}", finished.outcome);
+            }
+        }
+        Recorded::Skipped(skipped) => {
+            tracing::info!(job = %skipped.job, "skipped a {} trigger: {}", skipped.trigger, skipped.reason);
+        }
+        Recorded::Opened(_)
+        | Recorded::Job(_)
+        | Recorded::JobRemoved { .. }
+        | Recorded::Paused { .. }
+        | Recorded::Resumed { .. }
+        | Recorded::Queued(_) => {}
+    }
+}

@@ -1,0 +1,41 @@
+//! Signals to ebbd, as a stream of plain words.
+
+use std::io;
+
+use futures_util::StreamExt;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook_tokio::{Signals as Stream, SignalsInfo};
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// TERM, INT: end.
+    End,
+    /// HUP: read the job files again.
+    Reload,
+    /// CHLD: some child changed; runs have their own watch, orphans do not.
+    Child,
+}
+
+/// The signals that ebbd listens for.
+pub(super) struct Signals(SignalsInfo);
+
+impl Signals {
+    /// Listens from now on. A broken pipe is an error of its write, never a signal.
+    pub(super) fn listen() -> io::Result<Self> {
+        Stream::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD]).map(Self)
+    }
+
+    /// The next one that means something.
+    pub(super) async fn next(&mut self) -> Signal {
+        loop {
+            match self.0.next().await {
+                Some(SIGTERM | SIGINT) => return Signal::End,
+                Some(SIGHUP) => return Signal::Reload,
+                Some(SIGCHLD) => return Signal::Child,
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The start of a run: its definition becomes a leaf with limits, an environment, descriptors, and a process.
+//! What fails on the way is one sentence, and leaves nothing behind.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::engine::Order;
+use crate::job::{Definition, envfile};
+use crate::limits;
+use crate::sys::spawn::{self, Rlimit, SpawnSpec};
+use crate::sys::tree::Family;
+use crate::sys::users::{self, User};
+use crate::words::{Enforcement, OutputTo};
+
+use super::environment::{self, Host};
+use super::input::Input;
+use super::live::{Live, Seen};
+use super::outputs::Outputs;
+use super::shell::Shell;
+use super::tree::Tree;
+use super::watch::Watched;
+
+impl Shell {
+    /// Starts a run; a failure comes back as a message, like everything else that a run does.
+    pub(super) fn start(&mut self, order: Order) {
+        let run = order.run;
+        match self.try_start(&order) {
+            Ok(watched) => {
+                self.live.push(Arc::clone(&watched.live));
+                tokio::spawn(watched.watch());
+            }
+            Err(error) => {
+                let _ = self.input.send(Input::StartFailed { run, error });
+            }
+        }
+    }
+
+    fn try_start(&self, order: &Order) -> Result<Watched, String> {
+        let stored = self.store.get(order.definition);
+        let job = stored.map_err(|e| format!("its definition can't be read back: {e}"))?.definition;
+        let resolved = users::resolve(job.user.as_deref(), job.group.as_deref());
+        let (user, identity) = resolved.map_err(|e| e.to_string())?;
+        let mut environment = environment_of(&job, order, &user)?;
+        let mark = self.ladder.mark(order.run);
+        environment.push((environment::MARK.to_owned(), mark.clone()));
+        let mark = format!("{}={mark}", environment::MARK);
+        let command: Vec<String> = job.command.iter().chain(&order.payload.args).cloned().collect();
+        let home = if job.user.is_some() { user.home.as_path() } else { Path::new("/") };
+        let directory = job.working_directory.as_deref().unwrap_or(home);
+        let mut spec = SpawnSpec::new(&command, &environment, directory).map_err(|e| e.to_string())?;
+        spec.identity = Some(identity);
+        spec.umask = job.umask;
+        spec.nice = (job.nice != 0).then_some(job.nice);
+        spec.oom_score_adj = job.oom_score_adjust;
+        let output = self.open_output(&job, order)?;
+        let stdin = self.stdin(order)?;
+        let (stdout, stderr) = stdio(&job, output.as_ref())?;
+        let (leaf, enforcement) = self.ladder.leaf(order.run, &job).map_err(|e| e.to_string())?;
+        if let (Enforcement::Rlimit, Some(max)) = (enforcement, job.memory.max) {
+            spec.rlimits.push(data_limit(max));
+        }
+        let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        let spawned = spawn::spawn(&spec, stdio, leaf.as_ref()).map_err(|e| {
+            let _ = leaf.as_ref().map(crate::sys::cgroup::Leaf::remove);
+            format!("cannot make a process: {e}")
+        })?;
+        let live = Live {
+            id: order.run,
+            job: order.job.clone(),
+            pid: u32::try_from(spawned.pid).unwrap_or(0),
+            pid_start: spawned.start_ticks,
+            is_adopted: false,
+            enforcement,
+            tree: leaf.map_or_else(
+                || Tree::Family(Family::new(spawned.pid, spawned.start_ticks, &mark)),
+                Tree::Leaf,
+            ),
+            stop_signal: job.stop_signal,
+            memory: job.memory,
+            output: output.map(|file| (file, job.output.max)),
+            keep: job.output.keep,
+            seen: Seen::default(),
+        };
+        Ok(Watched {
+            live: Arc::new(live),
+            pidfd: Some(spawned.pidfd),
+            exec_status: Some(spawned.exec),
+            input: self.input.clone(),
+        })
+    }
+
+    fn stdin(&self, order: &Order) -> Result<OwnedFd, String> {
+        match order.payload.input {
+            Some(input) => self.inputs.open(order.run, input).map(Into::into).map_err(|e| e.to_string()),
+            None => null(),
+        }
+    }
+
+    fn open_output(&self, job: &Definition, order: &Order) -> Result<Option<OwnedFd>, String> {
+        if job.output.to != OutputTo::File {
+            return Ok(None);
+        }
+        let made = self.outputs().create(&order.job, order.run);
+        made.map(Some).map_err(|e| format!("cannot make its output file: {e}"))
+    }
+
+    pub(super) fn outputs(&self) -> Outputs {
+        Outputs::of(&self.options.places.state)
+    }
+}
+
+fn stdio(job: &Definition, output: Option<&OwnedFd>) -> Result<(OwnedFd, OwnedFd), String> {
+    let copy =
+        |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|e| format!("cannot copy a descriptor: {e}"));
+    match (job.output.to, output) {
+        (OutputTo::File, Some(file)) => Ok((copy(file.as_fd())?, copy(file.as_fd())?)),
+        (OutputTo::Inherit, _) => Ok((copy(std::io::stderr().as_fd())?, copy(std::io::stderr().as_fd())?)),
+        (OutputTo::Null | OutputTo::File, _) => Ok((null()?, null()?)),
+    }
+}
+
+/// A stop for one process that grows faster than the watchdog looks. RLIMIT_DATA counts memory that is reserved, not
+/// used (getrlimit(2)), so it stands at twice the limit, which the watchdog holds the whole tree to.
+fn data_limit(max: u64) -> Rlimit {
+    Rlimit::data(max.saturating_mul(2))
+}
+
+fn environment_of(job: &Definition, order: &Order, user: &User) -> Result<Vec<(String, String)>, String> {
+    let mut files = Vec::new();
+    for file in &job.environment_files {
+        let path = file.path.display();
+        let text = match read_bounded(&file.path) {
+            Ok(text) => text,
+            Err(e) if file.optional && e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(format!("cannot read the environment-file {path}: {e}")),
+        };
+        files.extend(envfile::parse(&text).map_err(|e| format!("environment-file {path}: {e}"))?);
+    }
+    let host = Host {
+        user: user.name.clone(),
+        home: user.home.display().to_string(),
+        lang: std::env::var("LANG").ok(),
+        tz: job.timing.timezone.clone().or_else(|| std::env::var("TZ").ok()),
+    };
+    Ok(environment::of_run(&host, files, &job.environment, order))
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    File::open(path)?.take(limits::ENVIRONMENT_FILE_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limits::ENVIRONMENT_FILE_MAX {
+        return Err(std::io::Error::other(format!(
+            "it is larger than {} bytes",
+            limits::ENVIRONMENT_FILE_MAX
+        )));
+    }
+    Ok(text)
+}
+
+fn null() -> Result<OwnedFd, String> {
+    let file = File::options().read(true).write(true).open("/dev/null");
+    file.map(Into::into).map_err(|e| format!("cannot open /dev/null: {e}"))
+}

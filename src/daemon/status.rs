@@ -1,0 +1,140 @@
+//! `ebb status`: a job at a time, each made when the client has read the one before.
+
+use std::sync::Arc;
+
+use crate::clock::Wall;
+use crate::engine::{ClientId, JobIndex, JobView, RunView};
+use crate::protocol::{JobStatus, LastRun, Refusal, Reply, RunStatus, StatusReply, encode};
+
+use super::access::{Caller, Right};
+use super::client::Answer;
+use super::names::Book;
+use super::shell::Shell;
+use super::store::Stored;
+
+impl Shell {
+    pub(super) fn status(
+        &mut self,
+        client: ClientId,
+        caller: &Arc<Caller>,
+        job: Option<String>,
+        more: bool,
+    ) -> Result<(), Refusal> {
+        let Some(job) = job else {
+            if !more {
+                return Err(Refusal::ExpectedMore);
+            }
+            self.more_status(client, caller, 0);
+            return Ok(());
+        };
+        self.needs(caller, &job, Right::View)?;
+        let index = self.engine.job_index(&job).ok_or(Refusal::NoSuchJob(job))?;
+        let status = self.job_status(index)?;
+        self.answer(client, &StatusReply { job: Some(status), problems: Vec::new() });
+        Ok(())
+    }
+
+    /// The next job from `from` on that the caller may see; the problems after the last.
+    pub(super) fn more_status(&mut self, client: ClientId, caller: &Arc<Caller>, from: usize) {
+        for next in from..self.engine.job_count() {
+            match self.visible_status(caller, JobIndex(next)) {
+                Ok(None) => {}
+                Ok(Some(status)) => {
+                    let parameters = StatusReply { job: Some(status), problems: Vec::new() };
+                    if let Ok(bytes) = encode(&Reply { parameters, continues: true }) {
+                        self.send(client, Answer::Status { bytes, next: next + 1 });
+                    }
+                    return;
+                }
+                Err(refusal) => return self.refuse(client, &refusal),
+            }
+        }
+        let problems = if self.gate.has_control(caller) { self.problems.clone() } else { Vec::new() };
+        self.answer(client, &StatusReply { job: None, problems });
+    }
+
+    fn visible_status(&self, caller: &Caller, index: JobIndex) -> Result<Option<JobStatus>, Refusal> {
+        let stored = self.stored(index)?;
+        let right = self.gate.right(caller, &stored.definition.allow, &Book);
+        Ok((right >= Right::View).then(|| self.status_of(index, stored)).flatten())
+    }
+
+    fn job_status(&self, index: JobIndex) -> Result<JobStatus, Refusal> {
+        let stored = self.stored(index)?;
+        self.status_of(index, stored).ok_or_else(|| Refusal::System("the job is gone".to_owned()))
+    }
+
+    fn stored(&self, index: JobIndex) -> Result<Stored, Refusal> {
+        let at = self.engine.job(index).map(|view| view.definition);
+        let at = at.ok_or_else(|| Refusal::System("the job is gone".to_owned()))?;
+        self.store.get(at).map_err(|e| Refusal::System(format!("a definition can't be read back: {e}")))
+    }
+
+    fn status_of(&self, index: JobIndex, stored: Stored) -> Option<JobStatus> {
+        let view = self.engine.job(index)?;
+        let last = view.last.map(|last| LastRun {
+            run: last.run,
+            outcome: last.outcome,
+            finished_at: last.at.to_string(),
+        });
+        Some(JobStatus {
+            job: view.name.to_owned(),
+            state: state(&view).to_owned(),
+            enabled: view.enabled,
+            paused: view.paused,
+            next: view.next.map(|next| next.at.to_string()),
+            last,
+            runs: view.runs.iter().map(|run| self.run_status(run)).collect(),
+            stale: self.stale(&stored),
+            schedule: stored.definition.timing.schedules,
+            every_ms: stored.definition.timing.every_ms,
+            description: stored.definition.description,
+        })
+    }
+
+    fn run_status(&self, run: &RunView) -> RunStatus {
+        let peak = self.live.iter().find(|live| live.id == run.id).and_then(|live| live.peak_so_far());
+        RunStatus {
+            run: run.id,
+            trigger: run.trigger,
+            attempt: run.attempt,
+            state: run.state.to_owned(),
+            queued_at: run.queued_at.to_string(),
+            started_at: run.started_at.as_ref().map(Wall::to_string),
+            peak_anon_bytes: peak,
+        }
+    }
+
+    /// Why the file as it is now is not what is in force.
+    fn stale(&self, stored: &Stored) -> Option<String> {
+        if self.refused.contains(&stored.definition.name) {
+            return Some(
+                "its file has a problem, so the version that was loaded before stays in force".to_owned(),
+            );
+        }
+        match stored.is_current() {
+            Ok(true) => None,
+            Ok(false) => {
+                Some("its file has changed since it was loaded; `ebb reload` takes it over".to_owned())
+            }
+            Err(_) => Some("its file is gone; `ebb reload` removes the job".to_owned()),
+        }
+    }
+}
+
+fn state(view: &JobView<'_>) -> &'static str {
+    let is_in = |state| view.runs.iter().any(|run| run.state == state);
+    if is_in("running") {
+        "running"
+    } else if is_in("stopping") {
+        "stopping"
+    } else if is_in("waiting") {
+        "waiting"
+    } else if view.paused {
+        "paused"
+    } else if !view.enabled {
+        "off"
+    } else {
+        "idle"
+    }
+}

@@ -1,0 +1,79 @@
+//! A run's processes, whatever keeps track of them: its control group, or where there is none, descent and session.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::sys::cgroup::{Facts, Leaf};
+use crate::sys::tree::{Family, pss_anon};
+
+/// What keeps track of a run's processes.
+#[derive(Debug)]
+pub(super) enum Tree {
+    /// A control group: nothing escapes it.
+    Leaf(Leaf),
+    /// Descent and session of the main process, followed through `/proc`.
+    Family(Family),
+}
+
+impl Tree {
+    pub(super) fn pids(&self) -> Vec<i32> {
+        match self {
+            Self::Leaf(leaf) => leaf.pids(),
+            Self::Family(family) => family.members(),
+        }
+    }
+
+    pub(super) fn signal_all(&self, signal: i32) -> io::Result<()> {
+        match self {
+            Self::Leaf(leaf) => leaf.signal_all(signal).map(drop),
+            Self::Family(family) => family.signal_all(signal).map(drop),
+        }
+    }
+
+    /// Kills everything, without waiting; true where nothing is left already.
+    pub(super) fn kill_all(&self) -> io::Result<bool> {
+        match self {
+            Self::Leaf(leaf) => leaf.kill_all(),
+            Self::Family(family) => family.kill_all(),
+        }
+    }
+
+    /// A descriptor that becomes ready when the last process has gone, where the kernel offers one.
+    pub(super) fn events(&self) -> Option<OwnedFd> {
+        match self {
+            Self::Leaf(leaf) => leaf.events_fd().ok().flatten(),
+            Self::Family(_) => None,
+        }
+    }
+
+    /// What the kernel counted for the whole tree.
+    pub(super) fn facts(&self) -> Facts {
+        match self {
+            Self::Leaf(leaf) => leaf.usage(),
+            Self::Family(_) => Facts::default(),
+        }
+    }
+
+    /// Anonymous memory and swap of the whole tree just now, in bytes: the kernel's count, else the sum over its
+    /// processes, pages that they share counted once.
+    pub(super) fn current_anon(&self) -> Option<u64> {
+        match self {
+            Self::Leaf(leaf) => leaf.current_anon().or_else(|| pss_anon(&leaf.pids())),
+            Self::Family(family) => pss_anon(&family.members()),
+        }
+    }
+
+    pub(super) fn paths(&self) -> Vec<String> {
+        match self {
+            Self::Leaf(leaf) => leaf.paths(),
+            Self::Family(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn remove(&self) -> io::Result<()> {
+        match self {
+            Self::Leaf(leaf) => leaf.remove(),
+            Self::Family(_) => Ok(()),
+        }
+    }
+}

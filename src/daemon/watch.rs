@@ -1,0 +1,141 @@
+//! One task a run: from the clone of its process to the last process of its tree, with its facts on the way.
+//! It sees the run alone and decides nothing: what it finds goes to the loop as a message.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::engine::{Exit, Process};
+use crate::limits;
+use crate::sys::spawn::{ExecFailure, ExecResult, ExecStatus};
+use crate::sys::watch::watch;
+
+use super::input::Input;
+use super::live::{Ended, Live};
+use super::sampler::Sampler;
+
+/// What a freshly cloned process leaves to be watched.
+pub(super) struct Watched {
+    pub(super) live: Arc<Live>,
+    /// None for a run of an earlier ebbd whose main process has gone meanwhile.
+    pub(super) pidfd: Option<OwnedFd>,
+    /// Its end of file says that the program runs; none for a run of an earlier ebbd, which runs already.
+    pub(super) exec_status: Option<ExecStatus>,
+    pub(super) input: mpsc::UnboundedSender<Input>,
+}
+
+impl Watched {
+    /// Watches until nothing of the run is left, and tells the loop how it ended.
+    pub(super) async fn watch(self) {
+        let (live, input) = (Arc::clone(&self.live), self.input.clone());
+        let end = match self.follow().await {
+            Ok(end) => end,
+            Err(error) => {
+                // A watch that can't wait leaves nothing behind all the same.
+                tracing::error!(run = live.id, job = %live.job, "cannot watch the run, ending it: {error}");
+                end(&live, None).await
+            }
+        };
+        let _ = input.send(end);
+    }
+
+    async fn follow(self) -> io::Result<Input> {
+        let Self { live, pidfd, exec_status, input } = self;
+        let run = live.id;
+        let Some(pidfd) = pidfd else { return Ok(end(&live, None).await) };
+        let pidfd = watch(pidfd, Interest::READABLE)?;
+        if let Some(status) = exec_status {
+            if let Some(failure) = exec_failure(status).await? {
+                ended(&pidfd).await?;
+                let _ = live.reap(pidfd.get_ref());
+                let _ = end(&live, None).await;
+                return Ok(Input::StartFailed { run, error: failure.to_string() });
+            }
+            let process = Process { pid: live.pid, start: live.pid_start };
+            let _ = input.send(Input::Started { run, process });
+        }
+        let mut sampler = Sampler::new(Arc::clone(&live));
+        loop {
+            tokio::select! {
+                biased;
+                done = ended(&pidfd) => break done?,
+                () = sleep(sampler.pause()) => {
+                    if let Some(detail) = sampler.sample() {
+                        let _ = input.send(Input::OverLimit { run, detail });
+                    }
+                }
+            }
+        }
+        let how = live.reap(pidfd.get_ref());
+        live.note_leftover();
+        let end = end(&live, Some(&how)).await;
+        sampler.last();
+        Ok(end)
+    }
+}
+
+/// Ends what is left of the tree, reads the facts, and lets the control groups go.
+async fn end(live: &Live, how: Option<&Ended>) -> Input {
+    vanish(live).await;
+    let usage = live.usage(how);
+    if let Err(error) = live.tree.remove() {
+        tracing::error!(run = live.id, job = %live.job, "cannot remove the run's control group: {error}");
+    }
+    Input::Exited { run: live.id, exit: how.map_or(Exit::Unknown, |ended| ended.exit), usage }
+}
+
+/// Ends what the main process left behind and waits for the last of it, up to a bound.
+async fn vanish(live: &Live) {
+    let deadline = Instant::now() + Duration::from_millis(limits::TREE_VANISH_MS);
+    let mut pause = Duration::from_micros(200);
+    loop {
+        match live.tree.kill_all() {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(run = live.id, job = %live.job, "cannot end what is left of the run: {error}");
+            }
+        }
+        if Instant::now() >= deadline {
+            let pids = live.tree.pids();
+            tracing::error!(run = live.id, job = %live.job, "processes that can't be ended are left: {pids:?}");
+            return;
+        }
+        // The kernel needs a moment to take a killed process away; it says so on the events file.
+        match live.tree.events() {
+            Some(events) => drop(timeout(pause, changed(events)).await),
+            None => sleep(pause).await,
+        }
+        pause = (pause * 2).min(Duration::from_millis(100));
+    }
+}
+
+/// Waits for the end of the exec-status pipe; what is in it is why there is no program.
+async fn exec_failure(status: ExecStatus) -> io::Result<Option<ExecFailure>> {
+    let status = watch(status, Interest::READABLE)?;
+    loop {
+        let mut ready = status.readable().await?;
+        match status.get_ref().read()? {
+            ExecResult::Pending => ready.clear_ready(),
+            ExecResult::Running => return Ok(None),
+            ExecResult::Failed(failure) => return Ok(Some(failure)),
+        }
+    }
+}
+
+/// A pidfd is readable once its process has ended, and stays so.
+async fn ended(pidfd: &AsyncFd<OwnedFd>) -> io::Result<()> {
+    pidfd.readable().await?.retain_ready();
+    Ok(())
+}
+
+async fn changed(events: OwnedFd) -> io::Result<()> {
+    watch(events, Interest::PRIORITY)?.ready(Interest::PRIORITY).await?.retain_ready();
+    Ok(())
+}

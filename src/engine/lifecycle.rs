@@ -1,0 +1,256 @@
+//! A run's way through its states: queued, started, asked to end, ended, and what follows from its end.
+
+use std::rc::Rc;
+
+use crate::clock::{Now, Wall};
+use crate::journal::record::{Event as Recorded, Payload, RunId, Started, Usage};
+use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
+
+use super::event::{Exit, Process};
+use super::job::Last;
+use super::run::{End, Run, Since, State, Why, is_retried, outcome};
+use super::{Effect, Engine, Order, Shutdown, sentence};
+
+impl Engine {
+    /// Makes a run of a trigger. It starts when [`Engine::pump`] finds room for it.
+    #[allow(clippy::too_many_arguments)] // Each is a fact of the trigger; a struct would only repeat `Run`.
+    pub(super) fn enqueue(
+        &mut self,
+        index: usize,
+        trigger: Trigger,
+        slot: Option<Wall>,
+        payload: Payload,
+        uid: Option<u32>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> RunId {
+        let job = &self.jobs[index];
+        let run = Run {
+            id: self.next_run,
+            job: Rc::clone(&job.name),
+            policy: Rc::clone(&job.policy),
+            trigger,
+            attempt: 1,
+            slot,
+            queued_at: now.wall,
+            uid,
+            retry_of: None,
+            payload,
+            enforcement: Enforcement::None,
+            state: State::Waiting { not_before: None },
+        };
+        self.push(run, None, out)
+    }
+
+    fn push(&mut self, run: Run, not_before: Option<Wall>, out: &mut Vec<Effect>) -> RunId {
+        let id = run.id;
+        self.next_run = id + 1;
+        out.push(Effect::Record(Recorded::Queued(run.queued(not_before))));
+        self.runs.push(run);
+        id
+    }
+
+    /// Starts what waits for its turn, the oldest first, as far as the job has room.
+    pub(super) fn pump(&mut self, name: &Rc<str>, now: Now, out: &mut Vec<Effect>) {
+        if self.shutdown != Shutdown::No {
+            return;
+        }
+        let Some(index) = self.find(name) else { return };
+        let job = &self.jobs[index];
+        let room = usize::from(job.policy.max_parallel);
+        let mut active = self.runs.iter().filter(|r| r.job == *name && r.is_active()).count();
+        for run in &mut self.runs {
+            if active >= room {
+                break;
+            }
+            let held = job.facts.paused && run.trigger == Trigger::Retry;
+            if run.job != *name || run.is_active() || run.is_backing_off(now.mono) || held {
+                continue;
+            }
+            run.state = State::Starting { stop: None };
+            run.policy = Rc::clone(&job.policy);
+            active += 1;
+            out.push(Effect::Start(Box::new(Order {
+                run: run.id,
+                job: name.to_string(),
+                definition: job.definition,
+                trigger: run.trigger,
+                attempt: run.attempt,
+                slot: run.slot,
+                payload: run.payload.clone(),
+            })));
+        }
+    }
+
+    pub(super) fn started(
+        &mut self,
+        now: Now,
+        id: RunId,
+        process: Process,
+        enforcement: Enforcement,
+        cgroups: Vec<String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(run) = self.run_mut(id) else { return };
+        let State::Starting { stop } = run.state else { return };
+        let since = Since { wall: now.wall, mono: now.mono };
+        run.enforcement = enforcement;
+        run.state = State::Running { since, deadline: run.policy.timeout_ms.map(|ms| now.mono.plus_ms(ms)) };
+        let job = run.job.to_string();
+        out.push(Effect::Record(Recorded::Started(Started {
+            id,
+            job: job.clone(),
+            pid: process.pid,
+            pid_start: process.start,
+            enforcement,
+            cgroups,
+        })));
+        if let Some(index) = self.find(&job) {
+            self.jobs[index].facts.last_start = Some(now.wall);
+        }
+        if let Some(why) = stop {
+            self.end(id, why, now, out);
+        }
+    }
+
+    pub(super) fn start_failed(&mut self, now: Now, id: RunId, error: String, out: &mut Vec<Effect>) {
+        self.finish(id, End::without_process(Outcome::StartFailed, error), now, out);
+    }
+
+    pub(super) fn exited(
+        &mut self,
+        now: Now,
+        id: RunId,
+        exit: Exit,
+        usage: Usage,
+        memory_max: Option<u64>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(run) = self.run_mut(id) else { return };
+        let why = run.why();
+        let outcome = outcome(exit, why, usage.oom_kills, &run.policy.success_codes);
+        let detail = sentence::of_end(outcome, why, run.policy.timeout_ms, &usage, memory_max);
+        self.finish(id, End { outcome, exit: Some(exit), usage, reason: None, detail }, now, out);
+    }
+
+    pub(super) fn over_limit(&mut self, id: RunId, out: &mut Vec<Effect>) {
+        let Some(run) = self.run_mut(id) else { return };
+        if let State::Running { since, .. } | State::Stopping { since, .. } = run.state {
+            run.state = State::Stopping { since, why: Why::OverLimit, kill_at: None };
+            out.push(Effect::Kill { run: id });
+        }
+    }
+
+    /// Ends every run of a job that has processes.
+    pub(super) fn end_active(&mut self, name: &str, why: Why, now: Now, out: &mut Vec<Effect>) {
+        let active: Vec<_> =
+            self.runs.iter().filter(|r| *r.job == *name && r.is_active()).map(|r| r.id).collect();
+        for id in active {
+            self.end(id, why, now, out);
+        }
+    }
+
+    /// Asks a run to end; a run that was asked already keeps its first reason and its time.
+    pub(super) fn end(&mut self, id: RunId, why: Why, now: Now, out: &mut Vec<Effect>) {
+        let Some(run) = self.run_mut(id) else { return };
+        match run.state {
+            State::Waiting { .. } | State::Stopping { .. } => {}
+            State::Starting { stop } => run.state = State::Starting { stop: Some(stop.unwrap_or(why)) },
+            State::Running { since, .. } => {
+                let kill_at = Some(now.mono.plus_ms(run.policy.grace_ms));
+                run.state = State::Stopping { since, why, kill_at };
+                out.push(Effect::Signal { run: id });
+                if self.shutdown == Shutdown::AtOnce {
+                    self.kill(id, out);
+                }
+            }
+        }
+    }
+
+    fn kill(&mut self, id: RunId, out: &mut Vec<Effect>) {
+        let Some(run) = self.run_mut(id) else { return };
+        if let State::Stopping { since, why, kill_at: Some(_) } = run.state {
+            run.state = State::Stopping { since, why, kill_at: None };
+            out.push(Effect::Kill { run: id });
+        }
+    }
+
+    /// Writes a run's end, forgets the run, and starts what its end makes room for.
+    pub(super) fn finish(&mut self, id: RunId, end: End, now: Now, out: &mut Vec<Effect>) {
+        let Some(position) = self.runs.iter().position(|r| r.id == id) else { return };
+        let run = self.runs.remove(position);
+        let outcome = end.outcome;
+        out.push(Effect::Record(Recorded::Finished(run.finished(end, now))));
+        // What never started says nothing about how the job fares.
+        if outcome != Outcome::Skipped
+            && let Some(index) = self.find(&run.job)
+        {
+            self.jobs[index].facts.last = Some(Last { run: id, outcome, at: now.wall });
+        }
+        self.retry(&run, outcome, now, out);
+        self.pump(&run.job, now, out);
+        if self.shutdown != Shutdown::No && self.is_idle() {
+            out.push(Effect::Exit);
+        }
+    }
+
+    /// Queues the next attempt of a run that failed, unless a run that waits already will do the same.
+    fn retry(&mut self, run: &Run, outcome: Outcome, now: Now, out: &mut Vec<Effect>) {
+        if !is_retried(outcome) || self.find(&run.job).is_none() {
+            return;
+        }
+        let Some(delay_ms) = run.policy.retry_delay_ms(run.attempt) else { return };
+        if self.runs.iter().any(|r| r.job == run.job && !r.is_active() && r.payload == run.payload) {
+            return;
+        }
+        let not_before = now.wall.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+        let retry = Run {
+            id: self.next_run,
+            trigger: Trigger::Retry,
+            attempt: run.attempt + 1,
+            queued_at: now.wall,
+            retry_of: Some(run.id),
+            enforcement: Enforcement::None,
+            state: State::Waiting { not_before: Some(now.mono.plus_ms(delay_ms)) },
+            ..run.clone()
+        };
+        self.push(retry, Some(not_before), out);
+    }
+
+    /// A new run stands in for retries of the same payload that still wait for their delay.
+    pub(super) fn supersede_retries(
+        &mut self,
+        name: &str,
+        payload: &Payload,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let superseded: Vec<_> = self
+            .runs
+            .iter()
+            .filter(|r| *r.job == *name && r.is_backing_off(now.mono) && r.payload == *payload)
+            .map(|r| r.id)
+            .collect();
+        for id in superseded {
+            let mut end = End::without_process(Outcome::Skipped, "a newer run stands in for this retry");
+            end.reason = Some(SkipReason::Superseded);
+            self.finish(id, end, now, out);
+        }
+    }
+
+    /// The end of ebbd: the first time runs get their stop signal and grace, the second time they are ended at once.
+    /// What waits is in the journal and starts with the next ebbd.
+    pub(super) fn shut_down(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.shutdown = if self.shutdown == Shutdown::No { Shutdown::Graceful } else { Shutdown::AtOnce };
+        let active: Vec<_> = self.runs.iter().filter(|r| r.is_active()).map(|r| r.id).collect();
+        for id in &active {
+            self.end(*id, Why::Shutdown, now, out);
+            if self.shutdown == Shutdown::AtOnce {
+                self.kill(*id, out);
+            }
+        }
+        if active.is_empty() {
+            out.push(Effect::Exit);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the engine has to know of a job: the few bits that decide, without the text that only a run needs.
+//! Jobs with equal policies share one, so that a thousand jobs cost little.
+
+use std::rc::Rc;
+
+use crate::job::{Definition, Retry};
+use crate::words::{CatchUp, Overlap};
+
+/// The part of a [`Definition`] that decides. Durations are milliseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Whether the job starts by itself at all.
+    pub enabled: bool,
+    /// Whether it has crontab expressions; then the shell is asked for its slots.
+    pub scheduled: bool,
+    /// From the start of the last run to the next.
+    pub every_ms: Option<u64>,
+    /// Once for each start of ebbd.
+    pub at_start: bool,
+    /// Up to so much is added to each slot.
+    pub jitter_ms: u64,
+    /// What becomes of slots that nobody was awake for.
+    pub catch_up: CatchUp,
+    /// What a trigger means during a run.
+    pub overlap: Overlap,
+    /// Runs that may wait.
+    pub queue_limit: u16,
+    /// Runs at once.
+    pub max_parallel: u16,
+    /// From the start of a run.
+    pub timeout_ms: Option<u64>,
+    /// From the stop signal to the end of everything.
+    pub grace_ms: u64,
+    /// After a run that failed.
+    pub retry: Retry,
+    /// Exit codes that mean success.
+    pub success_codes: Box<[u8]>,
+}
+
+impl From<&Definition> for Policy {
+    fn from(job: &Definition) -> Self {
+        Self {
+            enabled: job.enabled,
+            scheduled: !job.timing.schedules.is_empty(),
+            every_ms: job.timing.every_ms,
+            at_start: job.timing.at_start,
+            jitter_ms: job.timing.jitter_ms,
+            catch_up: job.timing.catch_up,
+            overlap: job.overlap,
+            queue_limit: job.queue_limit,
+            max_parallel: if job.overlap == Overlap::Parallel { job.max_parallel } else { 1 },
+            timeout_ms: job.timeout_ms,
+            grace_ms: job.grace_ms,
+            retry: job.retry,
+            success_codes: job.success_codes.clone().into_boxed_slice(),
+        }
+    }
+}
+
+/// Returns the policy that is already shared by some job if it equals `policy`, else a new one.
+pub(super) fn share<'a>(policy: Policy, known: impl Iterator<Item = &'a Rc<Policy>>) -> Rc<Policy> {
+    for other in known {
+        if **other == policy {
+            return Rc::clone(other);
+        }
+    }
+    Rc::new(policy)
+}
+
+impl Policy {
+    /// The delay before retry number `retry` (1 for the first), in milliseconds; `None` where no retry is left.
+    #[must_use]
+    pub fn retry_delay_ms(&self, retry: u32) -> Option<u64> {
+        if retry == 0 || retry > self.retry.attempts {
+            return None;
+        }
+        let exponent = i32::try_from(retry - 1).unwrap_or(i32::MAX);
+        let factor = self.retry.backoff.powi(exponent);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        // A float beyond u64 saturates, which the cap below then lowers.
+        let delay = (self.retry.delay_ms as f64 * factor) as u64;
+        Some(delay.min(self.retry.max_delay_ms))
+    }
+}
+
+impl Policy {
+    /// For a run of an earlier ebbd whose job is no longer defined: nothing by itself, the documented defaults else.
+    pub(super) fn of_a_lost_job() -> Self {
+        Self {
+            enabled: false,
+            scheduled: false,
+            every_ms: None,
+            at_start: false,
+            jitter_ms: 0,
+            catch_up: CatchUp::None,
+            overlap: Overlap::Skip,
+            queue_limit: 0,
+            max_parallel: 1,
+            timeout_ms: None,
+            grace_ms: crate::limits::GRACE_DEFAULT_MS,
+            retry: Retry { attempts: 0, delay_ms: 0, backoff: 1.0, max_delay_ms: 0 },
+            success_codes: Box::new([0]),
+        }
+    }
+}

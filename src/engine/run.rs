@@ -1,0 +1,224 @@
+//! One run from its trigger to its end: its states, and how its outcome follows from the facts.
+
+use std::rc::Rc;
+
+use crate::clock::{Mono, Wall};
+use crate::journal::record::{Finished, Payload, Queued, RunId, Usage};
+use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
+
+use super::event::Exit;
+use super::policy::Policy;
+
+/// A run that has not ended.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) id: RunId,
+    pub(super) job: Rc<str>,
+    /// As it was when the run started: a reload does not touch a run.
+    pub(super) policy: Rc<Policy>,
+    pub(super) trigger: Trigger,
+    pub(super) attempt: u32,
+    pub(super) slot: Option<Wall>,
+    pub(super) queued_at: Wall,
+    pub(super) uid: Option<u32>,
+    pub(super) retry_of: Option<RunId>,
+    pub(super) payload: Payload,
+    pub(super) enforcement: Enforcement,
+    pub(super) state: State,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Accepted; starts when its job has room and, for a retry, its delay has passed.
+    Waiting { not_before: Option<Mono> },
+    /// The shell was told to start it; a stop that came meanwhile is carried out once it runs.
+    Starting { stop: Option<Why> },
+    /// Its program runs.
+    Running { since: Since, deadline: Option<Mono> },
+    /// It was asked to end; at `kill_at` it is ended, `None` when that has happened.
+    Stopping { since: Since, why: Why, kill_at: Option<Mono> },
+}
+
+/// When a run's program started, by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Since {
+    pub(super) wall: Wall,
+    pub(super) mono: Mono,
+}
+
+/// Why ebb ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    Timeout,
+    Requested,
+    Replaced,
+    Shutdown,
+    OverLimit,
+}
+
+impl Run {
+    /// Whether it has, or is about to have, processes.
+    pub(super) fn is_active(&self) -> bool {
+        !matches!(self.state, State::Waiting { .. })
+    }
+
+    /// Whether it waits only for its retry delay.
+    pub(super) fn is_backing_off(&self, now: Mono) -> bool {
+        matches!(self.state, State::Waiting { not_before: Some(at) } if at > now)
+    }
+
+    /// When its program started, where it has.
+    pub(super) fn since(&self) -> Option<Since> {
+        match self.state {
+            State::Running { since, .. } | State::Stopping { since, .. } => Some(since),
+            State::Waiting { .. } | State::Starting { .. } => None,
+        }
+    }
+
+    /// Why ebb is ending it, where it is.
+    pub(super) fn why(&self) -> Option<Why> {
+        match self.state {
+            State::Stopping { why, .. } => Some(why),
+            State::Starting { stop } => stop,
+            State::Waiting { .. } | State::Running { .. } => None,
+        }
+    }
+
+    /// The moment at which something is due for it by itself.
+    pub(super) fn wake(&self) -> Option<Mono> {
+        match self.state {
+            State::Waiting { not_before } => not_before,
+            State::Starting { .. } => None,
+            State::Running { deadline, .. } => deadline,
+            State::Stopping { kill_at, .. } => kill_at,
+        }
+    }
+
+    /// What the journal says when it was accepted.
+    pub(super) fn queued(&self, not_before: Option<Wall>) -> Queued {
+        Queued {
+            id: self.id,
+            job: self.job.to_string(),
+            trigger: self.trigger,
+            attempt: self.attempt,
+            slot: self.slot,
+            not_before,
+            uid: self.uid,
+            retry_of: self.retry_of,
+            payload: self.payload.clone(),
+        }
+    }
+
+    /// What the journal says when it has ended.
+    pub(super) fn finished(&self, end: End, now: crate::clock::Now) -> Finished {
+        let since = self.since();
+        Finished {
+            id: self.id,
+            job: self.job.to_string(),
+            trigger: self.trigger,
+            attempt: self.attempt,
+            outcome: end.outcome,
+            exit_code: match end.exit {
+                Some(Exit::Code(code)) => Some(code),
+                Some(Exit::Signal(_) | Exit::Unknown) | None => None,
+            },
+            signal: match end.exit {
+                Some(Exit::Signal(signal)) => Some(signal),
+                Some(Exit::Code(_) | Exit::Unknown) | None => None,
+            },
+            slot: self.slot,
+            queued_at: self.queued_at,
+            started_at: since.map(|s| s.wall),
+            finished_at: now.wall,
+            duration_ms: since.map(|s| now.mono.0.saturating_sub(s.mono.0)),
+            usage: end.usage,
+            enforcement: self.enforcement,
+            uid: self.uid,
+            retry_of: self.retry_of,
+            reason: end.reason,
+            detail: end.detail,
+        }
+    }
+}
+
+/// How a run ended, before the journal's form of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) outcome: Outcome,
+    pub(super) exit: Option<Exit>,
+    pub(super) usage: Usage,
+    pub(super) reason: Option<SkipReason>,
+    pub(super) detail: Option<String>,
+}
+
+impl End {
+    /// The end of a run that never had a process.
+    pub(super) fn without_process(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self { outcome, exit: None, usage: Usage::default(), reason: None, detail: Some(detail.into()) }
+    }
+}
+
+/// The outcome that follows from how the main process ended, why ebb ended it (if it did) and what the kernel counted.
+///
+/// What ebb did comes first: a job that returns 0 on SIGTERM after its timeout has still timed out. An OOM kill counts
+/// wherever in the tree it fell, unless the main process succeeded all the same.
+pub(super) fn outcome(exit: Exit, why: Option<Why>, oom_kills: Option<u64>, success_codes: &[u8]) -> Outcome {
+    let success = matches!(exit, Exit::Code(code) if success_codes.iter().any(|c| i32::from(*c) == code));
+    match why {
+        Some(Why::OverLimit) => return Outcome::OomKill,
+        Some(Why::Timeout) => return Outcome::Timeout,
+        Some(Why::Requested | Why::Replaced | Why::Shutdown) => return Outcome::Canceled,
+        None => {}
+    }
+    if success {
+        return Outcome::Success;
+    }
+    if oom_kills.is_some_and(|n| n > 0) {
+        return Outcome::OomKill;
+    }
+    match exit {
+        Exit::Code(_) => Outcome::ExitCode,
+        Exit::Signal(_) => Outcome::Signal,
+        Exit::Unknown => Outcome::Lost,
+    }
+}
+
+/// Whether a run that ended so is tried again: failures are, but never what somebody wanted to end, and never
+/// blindly what would hit the same memory limit again.
+pub(super) const fn is_retried(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::ExitCode | Outcome::Signal | Outcome::Timeout | Outcome::StartFailed | Outcome::Lost => true,
+        Outcome::Success | Outcome::OomKill | Outcome::Canceled | Outcome::Skipped => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outcome_follows_from_the_facts() {
+        let table = [
+            (Exit::Code(0), None, None, Outcome::Success),
+            (Exit::Code(0), None, Some(2), Outcome::Success),
+            (Exit::Code(3), None, Some(0), Outcome::ExitCode),
+            (Exit::Code(7), None, None, Outcome::Success),
+            (Exit::Code(137), None, Some(1), Outcome::OomKill),
+            (Exit::Signal(9), None, Some(0), Outcome::Signal),
+            (Exit::Signal(9), None, Some(3), Outcome::OomKill),
+            (Exit::Signal(9), None, None, Outcome::Signal),
+            (Exit::Code(0), Some(Why::Timeout), None, Outcome::Timeout),
+            (Exit::Signal(9), Some(Why::Timeout), Some(1), Outcome::Timeout),
+            (Exit::Signal(15), Some(Why::Requested), None, Outcome::Canceled),
+            (Exit::Code(0), Some(Why::Replaced), None, Outcome::Canceled),
+            (Exit::Signal(15), Some(Why::Shutdown), None, Outcome::Canceled),
+            (Exit::Signal(9), Some(Why::OverLimit), None, Outcome::OomKill),
+            (Exit::Unknown, None, None, Outcome::Lost),
+            (Exit::Unknown, None, Some(1), Outcome::OomKill),
+        ];
+        for (exit, why, oom_kills, expected) in table {
+            assert_eq!(outcome(exit, why, oom_kills, &[0, 7]), expected, "{exit:?} {why:?} {oom_kills:?}");
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! The engine as a table: one event after the other, and what has to come out.
+
+use crate::clock::{Mono, Now, Wall};
+use crate::job::Retry;
+use crate::journal::record::{Event as Recorded, Finished, Payload, RunId, Usage};
+use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, Trigger};
+
+use super::{
+    DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, Target,
+};
+
+pub(super) const START: i64 = 1_800_000_000_000;
+
+/// The documented defaults.
+pub(super) fn policy() -> Policy {
+    Policy { enabled: true, queue_limit: 16, ..Policy::of_a_lost_job() }
+}
+
+pub(super) fn hourly() -> Policy {
+    Policy { scheduled: true, catch_up: CatchUp::Once, ..policy() }
+}
+
+pub(super) fn loaded(name: &str, policy: Policy) -> Loaded {
+    Loaded { name: name.to_owned(), policy, timing: 1, definition: DefinitionRef::default() }
+}
+
+/// An engine with a clock that the test turns, and a calendar with a slot at each full hour.
+pub(super) struct Rig {
+    pub(super) engine: Engine,
+    pub(super) now: Now,
+    pub(super) log: Vec<Effect>,
+}
+
+pub(super) const HOUR: i64 = 3_600_000;
+
+impl Rig {
+    fn new(jobs: Vec<Loaded>) -> Self {
+        Self::restored(jobs, Restored::default())
+    }
+
+    fn restored(jobs: Vec<Loaded>, restored: Restored) -> Self {
+        let now = Now { wall: Wall(START), mono: Mono(1_000_000_000) };
+        let mut rig = Self { engine: Engine::new(restored, 7), now, log: Vec::new() };
+        rig.send(Event::Load(jobs));
+        rig
+    }
+
+    /// Hands in an event, answers what the shell would answer at once, and returns the effects.
+    fn send(&mut self, event: Event) -> Vec<Effect> {
+        let effects = self.engine.handle(self.now, event);
+        for effect in &effects {
+            if let Effect::Arm { job, after } = effect {
+                let slot = Wall((after.0.div_euclid(HOUR) + 1) * HOUR);
+                let more = self.engine.handle(self.now, Event::Armed { job: *job, slot: Some(slot) });
+                assert!(more.is_empty());
+            }
+        }
+        self.log.extend(effects.clone());
+        effects
+    }
+
+    fn pass(&mut self, ms: u64) -> Vec<Effect> {
+        self.now.wall = self.now.wall.plus_ms(i64::try_from(ms).unwrap());
+        self.now.mono = self.now.mono.plus_ms(ms);
+        self.send(Event::Due)
+    }
+
+    fn set_clock(&mut self, by_ms: i64) -> Vec<Effect> {
+        self.now.wall = self.now.wall.plus_ms(by_ms);
+        self.send(Event::ClockSet)
+    }
+
+    fn demand(&mut self, job: &str) -> Vec<Effect> {
+        self.demand_with(job, Payload::default())
+    }
+
+    fn demand_with(&mut self, job: &str, payload: Payload) -> Vec<Effect> {
+        self.send(Event::Demand { client: 1, job: job.to_owned(), payload, uid: 0 })
+    }
+
+    fn started(&mut self, run: RunId) {
+        let process = Process { pid: 100, start: 1 };
+        self.send(Event::Started { run, process, enforcement: Enforcement::None, cgroups: Vec::new() });
+    }
+
+    fn exited(&mut self, run: RunId, exit: Exit) -> Vec<Effect> {
+        self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None })
+    }
+}
+
+fn starts(effects: &[Effect]) -> Vec<RunId> {
+    let start = |e: &Effect| if let Effect::Start(order) = e { Some(order.run) } else { None };
+    effects.iter().filter_map(start).collect()
+}
+
+fn skips(effects: &[Effect]) -> Vec<SkipReason> {
+    let skip = |e: &Effect| if let Effect::Record(Recorded::Skipped(s)) = e { Some(s.reason) } else { None };
+    effects.iter().filter_map(skip).collect()
+}
+
+fn ends(effects: &[Effect]) -> Vec<Finished> {
+    let end = |e: &Effect| if let Effect::Record(Recorded::Finished(f)) = e { Some(f.clone()) } else { None };
+    effects.iter().filter_map(end).collect()
+}
+
+fn replies(effects: &[Effect]) -> Vec<Reply> {
+    let reply = |e: &Effect| if let Effect::Reply { reply, .. } = e { Some(reply.clone()) } else { None };
+    effects.iter().filter_map(reply).collect()
+}
+
+fn accepted(effects: &[Effect]) -> (RunId, bool) {
+    match replies(effects).as_slice() {
+        [Reply::Accepted { run, merged }] => (*run, *merged),
+        other => panic!("not accepted: {other:?}"),
+    }
+}
+
+fn to_next_hour(rig: &Rig) -> u64 {
+    u64::try_from(HOUR - rig.now.wall.0.rem_euclid(HOUR)).unwrap()
+}
+
+#[test]
+fn a_slot_starts_a_run_and_the_next_wake_is_later() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    let wait = to_next_hour(&rig);
+    assert!(rig.pass(wait - 1).is_empty());
+    let effects = rig.pass(1);
+    assert_eq!(starts(&effects), [1]);
+    assert_eq!(rig.engine.next_wake().wall, Some(rig.now.wall.plus_ms(HOUR)));
+}
+
+#[test]
+fn a_slot_that_falls_into_a_run_is_skipped_and_recorded() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    let wait = to_next_hour(&rig);
+    assert_eq!(starts(&rig.pass(wait)), [1]);
+    rig.started(1);
+    let effects = rig.pass(3_600_000);
+    assert_eq!(skips(&effects), [SkipReason::Running]);
+    assert!(starts(&effects).is_empty());
+}
+
+#[test]
+fn demands_during_a_run_mean_exactly_one_more_run_after_it() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    assert_eq!(accepted(&rig.demand("a")), (1, false));
+    rig.started(1);
+    assert_eq!(accepted(&rig.demand("a")), (2, false));
+    assert_eq!(accepted(&rig.demand("a")), (2, true));
+    assert_eq!(accepted(&rig.demand("a")), (2, true));
+    assert_eq!(starts(&rig.exited(1, Exit::Code(0))), [2]);
+    rig.started(2);
+    assert!(starts(&rig.exited(2, Exit::Code(0))).is_empty());
+    assert!(rig.engine.is_idle());
+}
+
+#[test]
+fn a_demand_that_brings_something_else_along_is_not_merged_away() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    rig.demand("a");
+    rig.started(1);
+    let with = |arg: &str| Payload { args: vec![arg.to_owned()], ..Payload::default() };
+    assert_eq!(accepted(&rig.demand_with("a", with("x"))), (2, false));
+    assert_eq!(accepted(&rig.demand_with("a", with("y"))), (3, false));
+    assert_eq!(accepted(&rig.demand_with("a", with("x"))), (2, true));
+}
+
+#[test]
+fn a_demand_is_recorded_before_it_is_answered_and_answered_whatever_the_start_does() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    let effects = rig.demand("a");
+    let at = |wanted: fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
+    let record = at(|e| matches!(e, Effect::Record(Recorded::Queued(_))));
+    assert!(record < at(|e| matches!(e, Effect::Reply { .. })));
+    assert!(record < at(|e| matches!(e, Effect::Start(_))));
+}
+
+#[test]
+fn a_manual_run_takes_no_slot_away() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    rig.pass(10);
+    let before = rig.engine.next_wake();
+    rig.demand("a");
+    rig.started(1);
+    rig.exited(1, Exit::Code(0));
+    assert_eq!(rig.engine.next_wake(), before);
+}
+
+#[test]
+fn queue_gives_each_demand_its_run_up_to_the_limit() {
+    let mut rig = Rig::new(vec![loaded("a", Policy { overlap: Overlap::Queue, queue_limit: 2, ..policy() })]);
+    assert_eq!(accepted(&rig.demand("a")), (1, false));
+    rig.started(1);
+    assert_eq!(accepted(&rig.demand("a")), (2, false));
+    assert_eq!(accepted(&rig.demand("a")), (3, false));
+    assert_eq!(replies(&rig.demand("a")), [Reply::QueueFull { limit: 2 }]);
+    assert_eq!(starts(&rig.exited(1, Exit::Code(0))), [2]);
+}
+
+#[test]
+fn replace_ends_the_run_and_starts_the_new_one_after_it_is_gone() {
+    let mut rig = Rig::new(vec![loaded("a", Policy { overlap: Overlap::Replace, ..policy() })]);
+    rig.demand("a");
+    rig.started(1);
+    let effects = rig.demand("a");
+    assert!(effects.contains(&Effect::Signal { run: 1 }));
+    assert!(starts(&effects).is_empty());
+    let effects = rig.exited(1, Exit::Signal(15));
+    assert_eq!(ends(&effects)[0].outcome, Outcome::Canceled);
+    assert_eq!(starts(&effects), [2]);
+}
+
+#[test]
+fn parallel_starts_up_to_the_limit_at_once() {
+    let parallel = Policy { overlap: Overlap::Parallel, max_parallel: 2, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", parallel)]);
+    assert_eq!(starts(&rig.demand("a")), [1]);
+    assert_eq!(starts(&rig.demand("a")), [2]);
+    assert!(starts(&rig.demand("a")).is_empty());
+    rig.started(1);
+    assert_eq!(starts(&rig.exited(1, Exit::Code(0))), [3]);
+}
+
+#[test]
+fn a_timeout_sends_the_stop_signal_then_ends_everything_after_the_grace() {
+    let timed = Policy { timeout_ms: Some(5_000), grace_ms: 1_000, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", timed)]);
+    rig.demand("a");
+    rig.started(1);
+    assert!(rig.pass(4_999).is_empty());
+    assert_eq!(rig.pass(1), [Effect::Signal { run: 1 }]);
+    assert!(rig.pass(999).is_empty());
+    assert_eq!(rig.pass(1), [Effect::Kill { run: 1 }]);
+    assert!(rig.pass(100_000).is_empty());
+    let end = ends(&rig.exited(1, Exit::Code(0))).remove(0);
+    assert_eq!((end.outcome, end.exit_code), (Outcome::Timeout, Some(0)));
+}
+
+#[test]
+fn retries_come_with_growing_delays_and_stop_at_their_number() {
+    let retry = Retry { attempts: 3, delay_ms: 1_000, backoff: 3.0, max_delay_ms: 5_000 };
+    let mut rig = Rig::new(vec![loaded("a", Policy { retry, ..policy() })]);
+    rig.demand("a");
+    for (run, delay) in [(1, 1_000), (2, 3_000), (3, 5_000)] {
+        rig.started(run);
+        assert!(starts(&rig.exited(run, Exit::Code(1))).is_empty());
+        assert!(rig.pass(delay - 1).is_empty());
+        assert_eq!(starts(&rig.pass(1)), [run + 1]);
+    }
+    rig.started(4);
+    let effects = rig.exited(4, Exit::Code(1));
+    assert_eq!(ends(&effects)[0].attempt, 4);
+    assert_eq!(rig.engine.run_counts(), (0, 0));
+}
+
+#[test]
+fn no_retry_follows_a_cancel_or_an_oom_kill() {
+    let retry = Retry { attempts: 3, delay_ms: 1, backoff: 1.0, max_delay_ms: 1 };
+    let mut rig = Rig::new(vec![loaded("a", Policy { retry, ..policy() })]);
+    rig.demand("a");
+    rig.started(1);
+    rig.send(Event::Stop { client: 1, target: Target::Job("a".into()) });
+    rig.exited(1, Exit::Signal(15));
+    assert_eq!(rig.engine.run_counts(), (0, 0));
+    rig.demand("a");
+    rig.started(2);
+    let usage = Usage { oom_kills: Some(1), ..Usage::default() };
+    let effects = rig.send(Event::Exited { run: 2, exit: Exit::Signal(9), usage, memory_max: Some(1) });
+    assert_eq!(ends(&effects)[0].outcome, Outcome::OomKill);
+    assert_eq!(rig.engine.run_counts(), (0, 0));
+}
+
+#[test]
+fn a_newer_run_stands_in_for_a_retry_that_still_waits() {
+    let retry = Retry { attempts: 3, delay_ms: 60_000, backoff: 1.0, max_delay_ms: 60_000 };
+    let mut rig = Rig::new(vec![loaded("a", Policy { retry, ..policy() })]);
+    rig.demand("a");
+    rig.started(1);
+    rig.exited(1, Exit::Code(1));
+    let effects = rig.demand("a");
+    let superseded = ends(&effects).remove(0);
+    assert_eq!((superseded.id, superseded.reason), (2, Some(SkipReason::Superseded)));
+    assert_eq!(starts(&effects), [3]);
+}
+
+#[test]
+fn a_new_job_has_missed_nothing_and_a_known_one_makes_up_once() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    assert!(rig.pass(1).is_empty());
+    let facts = rig.engine.facts(JobIndex(0)).unwrap();
+    let late = crate::journal::record::JobFacts { since: Wall(START - 50 * HOUR), ..facts };
+    let restored = Restored { jobs: vec![late.clone()], ..Restored::default() };
+    let mut rig = Rig::restored(vec![loaded("a", hourly())], restored.clone());
+    assert_eq!(starts(&rig.pass(0)), [1], "fifty missed slots make one run");
+    assert!(rig.engine.next_wake().wall.unwrap() > rig.now.wall);
+    let never = Policy { catch_up: CatchUp::None, ..hourly() };
+    let mut rig = Rig::restored(vec![loaded("a", never)], restored);
+    let effects = rig.pass(0);
+    assert_eq!((starts(&effects), skips(&effects)), (vec![], vec![SkipReason::Missed]));
+}
+
+#[test]
+fn a_clock_set_forward_makes_one_run_and_set_back_neither_repeats_a_slot_nor_falls_silent() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    let effects = rig.set_clock(30 * HOUR);
+    assert_eq!(starts(&effects), [1]);
+    rig.started(1);
+    rig.exited(1, Exit::Code(0));
+    let wait = to_next_hour(&rig);
+    assert_eq!(starts(&rig.pass(wait)), [2]);
+    rig.started(2);
+    rig.exited(2, Exit::Code(0));
+    let slot = rig.now.wall;
+    assert!(starts(&rig.set_clock(-5)).is_empty());
+    assert_eq!(
+        rig.engine.next_wake().wall,
+        Some(slot.plus_ms(HOUR)),
+        "the slot that ran does not come again"
+    );
+    rig.set_clock(-100 * HOUR);
+    let wake = rig.engine.next_wake().wall.unwrap();
+    assert!(wake.0 - rig.now.wall.0 <= HOUR, "no silence of a hundred hours");
+}
+
+#[test]
+fn every_counts_from_the_start_of_the_last_run_also_across_a_restart() {
+    let every = Policy { every_ms: Some(600_000), catch_up: CatchUp::Once, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", every.clone())]);
+    assert!(starts(&rig.pass(599_999)).is_empty());
+    assert_eq!(starts(&rig.pass(1)), [1]);
+    rig.started(1);
+    rig.pass(100);
+    rig.exited(1, Exit::Code(0));
+    assert_eq!(starts(&rig.pass(599_900)), [2]);
+    let last = rig.now.wall;
+    rig.started(2);
+    rig.exited(2, Exit::Code(0));
+    let facts = rig.engine.facts(JobIndex(0)).unwrap();
+    let mut again = Engine::new(Restored { jobs: vec![facts], ..Restored::default() }, 1);
+    let now = Now { wall: last.plus_ms(200_000), mono: Mono(5) };
+    let _ = again.handle(now, Event::Load(vec![loaded("a", every)]));
+    assert_eq!(again.next_wake().wall, Some(last.plus_ms(600_000)));
+}
+
+#[test]
+fn at_start_runs_once_for_each_start_of_ebbd_and_not_at_a_reload() {
+    let at_start = Policy { at_start: true, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", at_start.clone())]);
+    assert_eq!(starts(&rig.log), [1]);
+    rig.started(1);
+    rig.exited(1, Exit::Code(0));
+    let effects = rig.send(Event::Load(vec![loaded("a", at_start.clone()), loaded("b", at_start)]));
+    assert!(starts(&effects).is_empty());
+}
+
+#[test]
+fn a_reload_touches_no_run_keeps_slots_and_drops_what_waits_for_a_removed_job() {
+    let mut rig = Rig::new(vec![loaded("a", hourly()), loaded("b", policy())]);
+    rig.demand("b");
+    rig.started(1);
+    assert_eq!(accepted(&rig.demand("b")), (2, false));
+    let before = rig.engine.next_wake();
+    let effects = rig.send(Event::Load(vec![loaded("a", hourly())]));
+    assert_eq!(rig.engine.next_wake(), before);
+    assert!(
+        !effects
+            .iter()
+            .any(|e| matches!(e, Effect::Signal { .. } | Effect::Kill { .. } | Effect::Arm { .. }))
+    );
+    let dropped = ends(&effects).remove(0);
+    assert_eq!((dropped.id, dropped.reason), (2, Some(SkipReason::Removed)));
+    assert_eq!(ends(&rig.exited(1, Exit::Code(0)))[0].outcome, Outcome::Success);
+}
+
+#[test]
+fn pause_holds_back_slots_but_not_demands_and_resume_makes_nothing_up() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    rig.send(Event::Pause { client: 1, job: "a".into() });
+    assert_eq!(rig.engine.next_wake(), super::Wake::default());
+    assert!(rig.pass(50 * 3_600_000).is_empty());
+    assert_eq!(starts(&rig.demand("a")), [1]);
+    rig.started(1);
+    rig.exited(1, Exit::Code(0));
+    let effects = rig.send(Event::Resume { client: 1, job: "a".into() });
+    assert!(starts(&effects).is_empty());
+    assert!(rig.engine.next_wake().wall.unwrap() > rig.now.wall);
+}
+
+#[test]
+fn the_end_of_ebbd_gives_runs_their_grace_and_the_second_time_none() {
+    let mut rig = Rig::new(vec![loaded("a", policy()), loaded("b", policy())]);
+    rig.demand("a");
+    rig.started(1);
+    rig.demand("a");
+    let effects = rig.send(Event::Shutdown);
+    assert_eq!(effects, [Effect::Signal { run: 1 }]);
+    assert_eq!(replies(&rig.demand("b")), [Reply::ShuttingDown]);
+    assert_eq!(rig.send(Event::Shutdown), [Effect::Kill { run: 1 }]);
+    let effects = rig.exited(1, Exit::Signal(9));
+    assert_eq!(ends(&effects)[0].outcome, Outcome::Canceled);
+    assert_eq!(effects.last(), Some(&Effect::Exit));
+    assert_eq!(rig.engine.run_counts(), (1, 0), "what waits is left to the next ebbd");
+}
+
+#[test]
+fn a_stop_before_the_program_runs_is_carried_out_once_it_does() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    rig.demand("a");
+    rig.send(Event::Stop { client: 1, target: Target::Run(1) });
+    let process = Process { pid: 5, start: 5 };
+    let effects =
+        rig.send(Event::Started { run: 1, process, enforcement: Enforcement::None, cgroups: Vec::new() });
+    assert!(effects.contains(&Effect::Signal { run: 1 }));
+    assert_eq!(ends(&rig.exited(1, Exit::Signal(15)))[0].outcome, Outcome::Canceled);
+}
+
+#[test]
+fn what_the_journal_could_not_take_does_not_run_later() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    rig.demand("a");
+    rig.send(Event::NotRecorded { run: 1 });
+    assert_eq!(rig.engine.run_counts(), (0, 0));
+    assert_eq!(rig.engine.next_wake(), super::Wake::default());
+}
+
+#[test]
+fn a_trigger_says_what_it_was() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    let wait = to_next_hour(&rig);
+    let effects = rig.pass(wait);
+    let Some(Effect::Start(order)) = effects.iter().find(|e| matches!(e, Effect::Start(_))) else {
+        panic!("nothing started")
+    };
+    assert_eq!((order.trigger, order.slot, order.attempt), (Trigger::Schedule, Some(rig.now.wall), 1));
+}

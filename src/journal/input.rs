@@ -1,0 +1,296 @@
+//! What demands bring for standard input: one file a run, on disk before the demand is in the journal, gone after its
+//! run has ended. Knows nothing of the records.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::error::tried;
+use super::record::{Input, RunId};
+use super::repair::sync_dir;
+use crate::limits::{CLIENTS_MAX, INPUT_MAX};
+
+/// The directory `input` of a state directory; made when it is first needed. At most one in a state directory (the
+/// holder of the [`super::Writer`]).
+#[derive(Debug)]
+pub struct Inputs {
+    state_dir: PathBuf,
+    keys: RandomState,
+}
+
+impl Inputs {
+    /// Those of the state directory `dir`.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        Self { state_dir: dir.to_owned(), keys: RandomState::new() }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.state_dir.join("input")
+    }
+
+    fn path(&self, run: RunId) -> PathBuf {
+        self.dir().join(name(run))
+    }
+
+    /// Begins a file that belongs to no run yet. It vanishes with the [`Staged`].
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn stage(&self) -> io::Result<Staged> {
+        let dir = self.dir();
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => sync_dir(&self.state_dir).map_err(tried("sync", &self.state_dir))?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(tried("create", &dir)(e)),
+        }
+        // A client stages one at a time.
+        for number in 0..=CLIENTS_MAX {
+            let path = dir.join(format!("new-{number}"));
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+                Ok(file) => return Ok(Staged { file, path, bytes: 0, hasher: self.keys.build_hasher() }),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(tried("create", &path)(e)),
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            format!("too many inputs are being received in {}", dir.display()),
+        ))
+    }
+
+    /// Opens the input of `run` for its standard input.
+    ///
+    /// # Errors
+    /// It can't be opened, or is not as long as `input` says (`InvalidData`): the disk has lost it.
+    pub fn open(&self, run: RunId, input: Input) -> io::Result<File> {
+        let path = self.path(run);
+        let file = File::open(&path).map_err(tried("open the input", &path))?;
+        let bytes = file.metadata()?.len();
+        if bytes == input.bytes {
+            return Ok(file);
+        }
+        let why = format!("the input {} has {bytes} bytes and should have {}", path.display(), input.bytes);
+        Err(io::Error::new(io::ErrorKind::InvalidData, why))
+    }
+
+    /// Hands the input of a run that has ended on to the run that tries it again.
+    ///
+    /// # Errors
+    /// It can't be renamed, or not be brought to disk under its new name.
+    pub fn pass_on(&self, ended: RunId, retry: RunId) -> io::Result<()> {
+        let (from, to) = (self.path(ended), self.path(retry));
+        std::fs::rename(&from, &to).map_err(tried("rename the input", &from))?;
+        sync_dir(&self.dir()).map_err(tried("sync", &self.dir()))
+    }
+
+    /// Removes the input of `run`, where it has one. Comes after the run's `Finished` is appended.
+    ///
+    /// # Errors
+    /// It can't be removed; the next [`Self::sweep`] tries again.
+    pub fn remove(&self, run: RunId) -> io::Result<()> {
+        let path = self.path(run);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(tried("remove", &path)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// At a start: removes what belongs to no run that `keep` knows, and gives how many files that were. Files whose
+    /// names are not ours stay.
+    ///
+    /// # Errors
+    /// The directory can't be read, or a file not be removed (the others are, where they can be).
+    pub fn sweep(&self, keep: &dyn Fn(RunId) -> bool) -> io::Result<usize> {
+        let dir = self.dir();
+        let entries = match std::fs::read_dir(&dir) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
+            entries => entries.map_err(tried("list", &dir))?,
+        };
+        let mut removed = 0;
+        let mut result = Ok(());
+        for entry in entries {
+            let path = entry.map_err(tried("list", &dir))?.path();
+            if !is_orphan(&path, keep) {
+                continue;
+            }
+            match std::fs::remove_file(&path) {
+                Ok(()) => removed += 1,
+                Err(e) => result = Err(tried("remove", &path)(e)),
+            }
+        }
+        result.map(|()| removed)
+    }
+}
+
+fn name(run: RunId) -> String {
+    format!("{run}.bin")
+}
+
+fn is_orphan(path: &Path, keep: &dyn Fn(RunId) -> bool) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    match name.strip_suffix(".bin") {
+        Some(run) => run.parse().is_ok_and(|run| !keep(run)),
+        None => name.starts_with("new-"),
+    }
+}
+
+/// A payload that is being received, or has been and belongs to no run yet. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Staged {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    hasher: <RandomState as BuildHasher>::Hasher,
+}
+
+impl Staged {
+    /// Adds the next bytes.
+    ///
+    /// # Errors
+    /// `FileTooLarge` where it gets longer than [`INPUT_MAX`], else what the system said. Drop it then.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > INPUT_MAX {
+            let why = format!("the input is longer than {INPUT_MAX} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        self.hasher.write(bytes);
+        self.file.write_all(bytes).map_err(tried("write", &self.path))
+    }
+
+    /// What the journal says of it, if no more bytes come.
+    #[must_use]
+    pub fn input(&self) -> Input {
+        Input { bytes: self.bytes, hash: self.hasher.finish() }
+    }
+
+    /// Makes it the input of `run`: on disk, under its name. Comes before the run's `Queued` is appended.
+    ///
+    /// # Errors
+    /// There is no input for the run, and nothing is left of it.
+    pub fn keep(self, run: RunId) -> io::Result<Input> {
+        let path = self.path.with_file_name(name(run));
+        self.file.sync_data().map_err(tried("sync", &self.path))?;
+        std::fs::rename(&self.path, &path).map_err(tried("create", &path))?;
+        let dir = path.parent().unwrap_or(Path::new("."));
+        match sync_dir(dir) {
+            Ok(()) => Ok(self.input()),
+            Err(e) => {
+                let _ = std::fs::remove_file(&path);
+                Err(tried("sync", dir)(e))
+            }
+        }
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Where it was kept, its name is another.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn files(state: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(state.join("input"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_input_is_read_back_as_it_was_given_and_removed_once() {
+        let state = tempfile::tempdir().unwrap();
+        let inputs = Inputs::new(state.path());
+        let mut staged = inputs.stage().unwrap();
+        staged.write(b"one ").unwrap();
+        staged.write(b"two").unwrap();
+        let input = staged.keep(7).unwrap();
+        let mut text = String::new();
+        inputs.open(7, input).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), input.bytes), ("one two", 7));
+        inputs.remove(7).unwrap();
+        inputs.remove(7).unwrap();
+        assert_eq!(files(state.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn equal_payloads_have_equal_facts_however_they_came_and_others_do_not() {
+        let state = tempfile::tempdir().unwrap();
+        let inputs = Inputs::new(state.path());
+        let input = |pieces: &[&[u8]]| {
+            let mut staged = inputs.stage().unwrap();
+            pieces.iter().for_each(|piece| staged.write(piece).unwrap());
+            staged.input()
+        };
+        assert_eq!(input(&[b"payload"]), input(&[b"pay", b"", b"load"]));
+        assert_ne!(input(&[b"payload"]), input(&[b"payloaf"]));
+        assert_ne!(input(&[b"payload"]), input(&[b"payloa"]));
+    }
+
+    #[test]
+    fn an_input_beyond_the_limit_is_refused_and_nothing_is_left() {
+        let state = tempfile::tempdir().unwrap();
+        let inputs = Inputs::new(state.path());
+        let mut staged = inputs.stage().unwrap();
+        staged.write(&vec![0; usize::try_from(INPUT_MAX).unwrap()]).unwrap();
+        assert_eq!(staged.write(b"x").unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(files(state.path()), ["new-0"]);
+        drop(staged);
+        assert_eq!(files(state.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_sweep_removes_orphans_and_keeps_what_is_pending_and_what_is_not_ours() {
+        let state = tempfile::tempdir().unwrap();
+        let inputs = Inputs::new(state.path());
+        assert_eq!(inputs.sweep(&|_| false).unwrap(), 0, "no directory yet");
+        for run in [1, 2, 3] {
+            inputs.stage().unwrap().keep(run).unwrap();
+        }
+        for name in ["new-4", "notes.txt", "x.bin"] {
+            std::fs::write(state.path().join("input").join(name), "").unwrap();
+        }
+        assert_eq!(inputs.sweep(&|run| run == 2).unwrap(), 3);
+        assert_eq!(files(state.path()), ["2.bin", "notes.txt", "x.bin"]);
+    }
+
+    #[test]
+    fn an_input_that_the_disk_has_cut_short_is_not_given_to_a_run() {
+        let state = tempfile::tempdir().unwrap();
+        let inputs = Inputs::new(state.path());
+        let mut staged = inputs.stage().unwrap();
+        staged.write(b"payload").unwrap();
+        let input = staged.keep(1).unwrap();
+        std::fs::write(state.path().join("input/1.bin"), "pay").unwrap();
+        assert_eq!(inputs.open(1, input).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn inputs_that_arrive_together_do_not_mix_and_their_number_is_bounded() {
+        let state = tempfile::tempdir().unwrap();
+        let inputs = Inputs::new(state.path());
+        let mut all: Vec<_> = (0..=CLIENTS_MAX).map(|_| inputs.stage().unwrap()).collect();
+        inputs.stage().unwrap_err();
+        for (staged, byte) in all.iter_mut().zip(0..) {
+            staged.write(&[byte]).unwrap();
+        }
+        for (staged, run) in all.into_iter().zip(0..) {
+            staged.keep(run).unwrap();
+        }
+        for run in 0..=CLIENTS_MAX {
+            let bytes = std::fs::read(state.path().join(format!("input/{run}.bin"))).unwrap();
+            assert_eq!(bytes, [u8::try_from(run).unwrap()]);
+        }
+    }
+}

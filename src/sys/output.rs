@@ -1,0 +1,103 @@
+//! A run's output file: opened for appending, bounded by giving the oldest part of it back to the file system.
+//! The job writes to it directly; nobody is in between.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::unistd::{Whence, ftruncate, lseek};
+
+/// Makes a new output file (mode 0640), or goes on with one that is there.
+///
+/// # Errors
+/// Whatever open(2) says.
+pub fn create(path: &Path) -> io::Result<OwnedFd> {
+    let file = OpenOptions::new().append(true).read(true).create(true).mode(0o640).open(path)?;
+    Ok(file.into())
+}
+
+/// Bytes of disk that a file takes, which is less than its length once something was punched out.
+///
+/// # Errors
+/// Whatever fstat(2) says.
+pub fn disk_bytes(file: &impl AsFd) -> io::Result<u64> {
+    let file = File::from(file.as_fd().try_clone_to_owned()?);
+    // st_blocks counts units of 512 bytes, whatever the file system's block is (inode(7)).
+    Ok(file.metadata()?.blocks() * 512)
+}
+
+/// Gives all but about the newest half of `max` bytes back to the file system; the length stays, the front becomes a hole.
+///
+/// Half, so that this happens once in `max / 2` bytes of output. A file system that can't punch (fallocate(2),
+/// EOPNOTSUPP) loses the whole content instead: the job goes on and its writes, which append, begin anew.
+///
+/// # Errors
+/// Whatever fallocate(2) or ftruncate(2) says.
+pub fn punch(file: &impl AsFd, max: u64) -> io::Result<()> {
+    let metadata = File::from(file.as_fd().try_clone_to_owned()?).metadata()?;
+    let block = metadata.blksize().max(512);
+    let end = metadata.len().saturating_sub(max / 2) / block * block;
+    let Ok(end) = i64::try_from(end) else { return Ok(()) };
+    if end == 0 {
+        return Ok(());
+    }
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    match fallocate(file.as_fd(), flags, 0, end) {
+        Err(nix::errno::Errno::EOPNOTSUPP) => Ok(ftruncate(file.as_fd(), 0)?),
+        done => Ok(done?),
+    }
+}
+
+/// Where the content begins after what was punched out: 0 for a whole file, its length for an empty one.
+///
+/// # Errors
+/// Whatever lseek(2) says.
+pub fn data_start(file: &impl AsFd) -> io::Result<u64> {
+    match lseek(file.as_fd(), 0, Whence::SeekData) {
+        Ok(start) => Ok(u64::try_from(start).unwrap_or(0)),
+        // No data up to the end.
+        Err(nix::errno::Errno::ENXIO) => Ok(File::from(file.as_fd().try_clone_to_owned()?).metadata()?.len()),
+        // A file system without holes has data everywhere.
+        Err(nix::errno::Errno::EINVAL) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Seek, SeekFrom, Write};
+
+    #[test]
+    fn the_oldest_part_goes_and_the_newest_stays_while_the_writer_appends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1.log");
+        let ours = create(&path).unwrap();
+        let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
+        let max = 256 * 1024;
+        for number in 0..40_000 {
+            writeln!(writer, "line {number:08} of a flood").unwrap();
+        }
+        assert!(disk_bytes(&ours).unwrap() > max);
+        punch(&ours, max).unwrap();
+        writeln!(writer, "the last line").unwrap();
+        assert!(disk_bytes(&ours).unwrap() <= max, "{}", disk_bytes(&ours).unwrap());
+        let start = data_start(&ours).unwrap();
+        assert!(start > 0);
+        let mut reader = File::open(&path).unwrap();
+        reader.seek(SeekFrom::Start(start)).unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert!(text.ends_with("of a flood\nthe last line\n"));
+        assert!(!text.contains('\0'));
+    }
+
+    #[test]
+    fn an_empty_file_begins_at_its_end() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(data_start(&file).unwrap(), 0);
+    }
+}
