@@ -10,6 +10,7 @@ pub mod pidfd;
 pub mod proc;
 mod raw;
 pub mod spawn;
+pub mod tree;
 pub mod users;
 
 #[cfg(test)]

@@ -1,0 +1,182 @@
+//! The processes of a run where there are no cgroups: followed through `/proc` by descent, session, process group and a
+//! mark in their environment. Weaker than a cgroup, and made as strong as it can be. Knows nothing of limits.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+
+use super::pidfd::{pidfd_open, pidfd_signal};
+use super::proc::{self, Stat};
+
+/// Rounds of one [`Family::kill_all`] against processes that fork while they are being stopped.
+const ROUNDS: usize = 32;
+
+/// The family of one main process.
+///
+/// A descendant belongs to it by the chain of its parents, by session or by process group. One that has forked twice and
+/// begun a session of its own falls to the nearest subreaper ([`super::child::set_subreaper`]) and is told by `mark` in its
+/// environment; if that is not this process (any more), or it has wiped its environment, it escapes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Family {
+    main: i32,
+    start_ticks: u64,
+    mark: Vec<u8>,
+}
+
+impl Family {
+    /// `main` is the pid of the process that [`super::spawn::spawn`] made, which began a session and a group; `start_ticks`
+    /// tells it from a later process of that number; `mark` is a `NAME=value` that this run alone has in its environment.
+    #[must_use]
+    pub fn new(main: i32, start_ticks: u64, mark: &str) -> Self {
+        Self { main, start_ticks, mark: mark.as_bytes().to_vec() }
+    }
+
+    /// The pid of the main process.
+    #[must_use]
+    pub const fn main(&self) -> i32 {
+        self.main
+    }
+
+    /// The processes of the family, zombies apart.
+    #[must_use]
+    pub fn members(&self) -> Vec<i32> {
+        self.alive().into_iter().map(|(pid, _)| pid).collect()
+    }
+
+    /// Sends `signal` to every member, and returns to how many. One that forks meanwhile may leave a child without it.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn signal_all(&self, signal: i32) -> io::Result<usize> {
+        let mut sent = 0;
+        for (pid, stat) in self.alive() {
+            sent += usize::from(signal_exactly(pid, &stat, signal)?);
+        }
+        Ok(sent)
+    }
+
+    /// Kills every member. Does not wait: `true` means that none is left already; call it again until it says so.
+    ///
+    /// Members are forbidden to fork (RLIMIT_NPROC, which does not bind root) and stopped, until no new one turns up; only
+    /// then are they killed. So a fork bomb runs out of processes that could fork.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn kill_all(&self) -> io::Result<bool> {
+        let mut held: HashMap<i32, Stat> = HashMap::new();
+        for _ in 0..ROUNDS {
+            let mut found = false;
+            for (pid, stat) in self.alive() {
+                if held.insert(pid, stat).is_none() {
+                    found = true;
+                    forbid_forks(pid);
+                    signal_exactly(pid, &stat, libc::SIGSTOP)?;
+                }
+            }
+            if !found {
+                break;
+            }
+        }
+        for (pid, stat) in &held {
+            signal_exactly(*pid, stat, libc::SIGKILL)?;
+        }
+        Ok(self.alive().is_empty())
+    }
+
+    /// All members with what `/proc` said of them.
+    fn alive(&self) -> Vec<(i32, Stat)> {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        let all: HashMap<i32, Stat> = proc::pids()
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|pid| Some((pid, proc::stat(pid).ok()?)))
+            .collect();
+        // The number may belong to a stranger by now. As long as anybody is left in the session or group of that number,
+        // the kernel does not give it out again, so then nobody is.
+        let is_stranger = all.get(&self.main).is_some_and(|stat| stat.start_ticks != self.start_ticks);
+        let kin = |stat: &Stat| !is_stranger && (stat.session == self.main || stat.pgrp == self.main);
+        let belongs = |pid: i32, stat: &Stat| {
+            let line = Ancestors { all: &all, next: Some(pid) };
+            let is_ours = |&at: &i32| (at == self.main && !is_stranger) || all.get(&at).is_some_and(kin);
+            kin(stat)
+                || line.clone().any(|at| is_ours(&at))
+                || (line.clone().any(|at| at == own) && self.marks(pid))
+        };
+        let counts = |pid: i32, stat: &Stat| pid != own && !matches!(stat.state, b'Z' | b'X');
+        all.iter()
+            .filter(|(pid, stat)| counts(**pid, stat) && belongs(**pid, stat))
+            .map(|(p, s)| (*p, *s))
+            .collect()
+    }
+
+    /// Whether the mark is in the environment that the process was started with.
+    fn marks(&self, pid: i32) -> bool {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&b| b == 0).any(|variable| variable == self.mark)
+    }
+}
+
+/// A process, its parent, and so on. The parents of a snapshot can form a ring when pids are reused while it is taken, so
+/// the line has an end.
+#[derive(Clone)]
+struct Ancestors<'a> {
+    all: &'a HashMap<i32, Stat>,
+    next: Option<i32>,
+}
+
+impl Iterator for Ancestors<'_> {
+    type Item = i32;
+    fn next(&mut self) -> Option<i32> {
+        let at = self.next?;
+        // A parent is older than its child, or as old within a tick; what is younger took over a reused pid.
+        self.next = self.all.get(&at).and_then(|stat| {
+            let parent = self.all.get(&stat.ppid)?;
+            (parent.start_ticks <= stat.start_ticks && stat.ppid != at).then_some(stat.ppid)
+        });
+        Some(at)
+    }
+}
+
+/// Signals the process if it is still the one that was seen: first the descriptor, then another look.
+fn signal_exactly(pid: i32, seen: &Stat, signal: i32) -> io::Result<bool> {
+    let fd = match pidfd_open(pid) {
+        Ok(fd) => fd,
+        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(false),
+        Err(e) => return Err(super::raw::because(&e, format_args!("cannot open process {pid}"))),
+    };
+    let same = proc::stat(pid).is_ok_and(|now| now.start_ticks == seen.start_ticks);
+    Ok(same && pidfd_signal(fd.as_fd(), signal).is_ok())
+}
+
+/// From now on each fork of the process and its children fails (prlimit(2)), root's and other users' apart.
+fn forbid_forks(pid: i32) {
+    let none = [0_u64; 2];
+    let old = std::ptr::null_mut::<u64>();
+    // SAFETY: `none` is a valid rlimit64; the old one is not asked for.
+    let _ = unsafe { libc::syscall(libc::SYS_prlimit64, pid, libc::RLIMIT_NPROC, none.as_ptr(), old) };
+}
+
+/// Anonymous memory and swap of these processes together, in bytes, pages that they share counted once among their sharers
+/// (proc_pid_smaps(5), PSS). Those that have ended do not count; `None` if none could be read.
+///
+/// Costs the kernel a walk over all their pages: about a millisecond for 100 MB.
+#[must_use]
+pub fn pss_anon(pids: &[i32]) -> Option<u64> {
+    pids.iter().filter_map(|&pid| pss_of(pid)).reduce(u64::saturating_add)
+}
+
+fn pss_of(pid: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    // Before Linux 5.5 PSS was not told apart; `Anonymous` counts shared pages in full then.
+    let anon = bytes(&text, "Pss_Anon:").or_else(|| bytes(&text, "Anonymous:"))?;
+    Some(anon + bytes(&text, "SwapPss:").unwrap_or(0))
+}
+
+/// A line such as `Pss_Anon:   1234 kB`.
+fn bytes(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests;
