@@ -64,6 +64,7 @@ impl Shell {
             has_guests: gathered.has_guests,
             held: Vec::new(),
             staged: None,
+            ended: Vec::new(),
             fresh: Some((gathered.jobs, known)),
             is_over: false,
             is_stirred: true,

@@ -44,6 +44,8 @@ pub(super) struct Shell {
     pub(super) held: Vec<Held>,
     /// What the demand that is being handled brought for standard input.
     pub(super) staged: Option<Staged>,
+    /// Runs whose payloads go, once the retries that may take them over have been recorded.
+    pub(super) ended: Vec<RunId>,
     /// What was read at the start, until it is in force.
     pub(super) fresh: Option<(Vec<Loaded>, State)>,
     pub(super) is_over: bool,
@@ -162,17 +164,11 @@ impl Shell {
         }
     }
 
-    /// A run has ended: its tree is let go, its payload removed, and those who wait are told.
+    /// A run has ended: its tree is let go, and those who wait are told.
     fn finished(&mut self, finished: Finished) {
         let run = finished.id;
         self.let_go(run);
-        // The retry, where there is one, is recorded next and takes the payload over; a sweep at the next start
-        // removes what nobody took.
-        if finished.outcome.is_success()
-            && let Err(error) = self.inputs.remove(run)
-        {
-            tracing::warn!(run, "cannot remove the run's payload: {error}");
-        }
+        self.ended.push(run);
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);
             self.held.push(Held::Result(run, Box::new(line)));
@@ -245,6 +241,11 @@ impl Shell {
                         self.tell_result(client, run, &line);
                     }
                 }
+            }
+        }
+        for run in std::mem::take(&mut self.ended) {
+            if let Err(error) = self.inputs.remove(run) {
+                tracing::warn!(run, "cannot remove the run's payload: {error}");
             }
         }
         if self.journal.needs_rotation() {

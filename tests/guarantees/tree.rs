@@ -1,0 +1,145 @@
+//! A run's whole tree ends with it, however it hides, and leaves no process, no zombie and no control group.
+
+use serde_json::json;
+
+use crate::harness::{Ebbd, is_alive, number_in, skips_without_root, wait_until, zombies_of};
+
+/// Forks twice with a session of its own in between, and writes its number where the test finds it.
+const DAEMONIZE: &str = r#"
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        with open(sys.argv[1] + ".new", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(sys.argv[1] + ".new", sys.argv[1])
+        time.sleep(600)
+    os._exit(0)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
+time.sleep(float(sys.argv[2]))
+"#;
+
+fn daemonizing(ebbd: &Ebbd, seconds: &str, more: &str) {
+    let pid_file = ebbd.path("hidden.pid");
+    let command = json!(["python3", "-c", DAEMONIZE, pid_file, seconds]);
+    ebbd.write_job("hide", &format!("command = {command}\n[accept]\nargs = true\n{more}"));
+}
+
+#[test]
+fn a_grandchild_that_forked_twice_with_a_session_of_its_own_dies_with_its_run() {
+    let ebbd = Ebbd::prepare(&[]);
+    daemonizing(&ebbd, "0", "");
+    let ebbd = ebbd.go();
+    let line = ebbd.run("hide");
+    assert_eq!(line["outcome"], "success", "{line}");
+    assert_eq!(line["leftover"], 1, "{line}");
+    let hidden = number_in(&ebbd.path("hidden.pid")).unwrap();
+    assert!(!is_alive(hidden), "{hidden} outlived its run");
+}
+
+#[test]
+fn the_same_without_any_control_group() {
+    if skips_without_root("tree::the_same_without_any_control_group") {
+        return;
+    }
+    let ebbd = Ebbd::prepare(&[]);
+    daemonizing(&ebbd, "0", "");
+    let ebbd = ebbd.as_user(65534).go();
+    let doctor = ebbd.call("Doctor", json!({})).unwrap();
+    assert_eq!(doctor["tracking"], "process-tree", "{doctor}");
+    let line = ebbd.run("hide");
+    assert_eq!(line["outcome"], "success", "{line}");
+    let hidden = number_in(&ebbd.path("hidden.pid")).unwrap();
+    assert!(!is_alive(hidden), "{hidden} outlived its run");
+    wait_until("the orphan to be reaped", || zombies_of(ebbd.pid()).is_empty());
+}
+
+#[test]
+fn a_timeout_asks_first_and_then_ends_everything() {
+    let job = r#"
+command = ["sh", "-c", "trap 'echo asked' TERM; echo $$ > \"$0\"; while :; do sleep 0.1; done", "PIDFILE"]
+timeout = "700ms"
+grace = "300ms"
+"#;
+    let ebbd = Ebbd::prepare(&[]);
+    ebbd.write_job("stubborn", &job.replace("PIDFILE", ebbd.path("pid").to_str().unwrap()));
+    let ebbd = ebbd.go();
+    let line = ebbd.run("stubborn");
+    assert_eq!((&line["outcome"], &line["signal"]), (&json!("timeout"), &json!(9)), "{line}");
+    assert!(line["duration_ms"].as_u64().unwrap() >= 1000, "{line}");
+    assert!(ebbd.output("stubborn", 1).contains("asked"), "{}", ebbd.output("stubborn", 1));
+    assert!(!is_alive(number_in(&ebbd.path("pid")).unwrap()));
+}
+
+#[test]
+fn a_stop_signal_of_the_jobs_choice_reaches_the_whole_tree() {
+    let job = r#"
+command = ["sh", "-c", "(trap 'echo child; exit 0' USR1; echo up; while :; do sleep 0.05; done) & trap 'wait; echo parent; exit 3' USR1; wait"]
+stop-signal = "SIGUSR1"
+grace = "20s"
+"#;
+    let ebbd = Ebbd::start(&[("pair", job)]);
+    let run = ebbd.demand("pair");
+    ebbd.until("both to be up", || ebbd.output("pair", run).contains("up"));
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+    ebbd.until("its end", || ebbd.history().len() == 1);
+    let line = ebbd.history().remove(0);
+    assert_eq!((&line["outcome"], &line["exit_code"]), (&json!("canceled"), &json!(3)), "{line}");
+    let output = ebbd.output("pair", run);
+    assert!(output.contains("child") && output.contains("parent"), "{output}");
+}
+
+#[test]
+fn a_fork_bomb_under_pids_max_does_not_outlive_its_run() {
+    if skips_without_root("tree::a_fork_bomb_under_pids_max_does_not_outlive_its_run") {
+        return;
+    }
+    let job = r#"
+command = ["python3", "-c", """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while True:
+    try:
+        os.fork()
+    except OSError:
+        time.sleep(0.01)
+"""]
+timeout = "1s"
+grace = "100ms"
+pids-max = 40
+"#;
+    let ebbd = Ebbd::start(&[("bomb", job)]);
+    let line = ebbd.run("bomb");
+    assert_eq!(line["outcome"], "timeout", "{line}");
+    let leaf = ebbd.journal().into_iter().find(|r| r["event"] == "started").unwrap()["cgroups"].clone();
+    for path in leaf.as_array().unwrap() {
+        assert!(!std::path::Path::new(path.as_str().unwrap()).exists(), "{path} is left");
+    }
+}
+
+#[test]
+fn many_runs_leave_no_zombie_no_descriptor_and_no_control_group() {
+    let ebbd = Ebbd::start(&[(
+        "true",
+        "command = [\"true\"]\noverlap = \"parallel\"\nmax-parallel = 8\nqueue-limit = 1000\n",
+    )]);
+    ebbd.run("true");
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", ebbd.pid())).unwrap().count();
+    let before = descriptors();
+    for _ in 0..100 {
+        assert_eq!(ebbd.run("true")["outcome"], "success");
+    }
+    assert_eq!(zombies_of(ebbd.pid()), [0; 0]);
+    ebbd.until("descriptors to be closed", || descriptors() <= before);
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", ebbd.pid())).unwrap();
+    assert_eq!(children.trim(), "");
+    let left = ebbd
+        .journal()
+        .into_iter()
+        .filter(|r| r["event"] == "started")
+        .flat_map(|r| r["cgroups"].as_array().cloned().unwrap_or_default().into_iter());
+    for path in left {
+        assert!(!std::path::Path::new(path.as_str().unwrap()).exists(), "{path} is left");
+    }
+}
