@@ -1,0 +1,1 @@
+"""A small web app's own packages, as far as its search indexer pulls them in."""

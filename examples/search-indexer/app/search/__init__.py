@@ -1,0 +1,1 @@
+"""Reading the corpus, analysing its text, writing the index, searching it."""

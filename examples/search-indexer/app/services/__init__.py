@@ -1,0 +1,1 @@
+"""The outside world: each service is used only where the settings name it."""

@@ -1,0 +1,188 @@
+"""Measures the search indexer twice: as the daemon that it was, and as a job of ebb.
+
+Run it with the system's python3 (3.11 or newer). It needs nothing but the standard library, and
+makes a venv for the indexer. It ends with 0 if everything held that it says, else with 1; with 2
+for a wrong command line.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("demo.py: Python 3.11 or newer is needed; this is " + sys.version.split()[0])
+
+import argparse
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import jobfile, venv
+from harness.checks import Checks
+from harness.children import Children, clean_environment
+from harness.errors import DemoError
+from harness.progress import Progress
+from harness.resident import RUNS, Resident
+from harness.results import Results
+from harness.signals import Signals
+from harness.supervised import JOB, Daemon
+from harness.units import mib
+
+HERE = Path(__file__).resolve().parent
+DEFAULT_WORK = HERE.parent.parent / ".work/demo"
+QUERY = "rotate a secret automatically"
+
+
+class Demo:
+    """One run of the demo, step by step."""
+
+    def __init__(self, options: argparse.Namespace, runtime: Path, children: Children) -> None:
+        self.options = options
+        self.work: Path = options.work
+        self.runtime = runtime
+        self.children = children
+        self.progress = Progress(6)
+        self.checks = Checks()
+
+    def run(self) -> bool:
+        """True if everything held."""
+        python = venv.ensure(
+            self.work / "venv", HERE / "requirements.txt", self.children, self.progress
+        )
+        index = self.work / "index"
+        jobs = self.work / "jobs"
+        job = jobfile.write_copy(
+            HERE / "indexer.toml", jobs / f"{JOB}.toml", self.work / "venv", index
+        )
+
+        self.progress.step(
+            f"resident.py, the daemon that ebb replaces: imports, then {RUNS} runs ..."
+        )
+        command = [*job.command, "--index", str(index / "resident.db")]
+        command[1] = str(HERE / "resident.py")
+        daemon = Resident(
+            command, job.environment, self.work / "resident.log", self.children, self.progress
+        )
+        measured = daemon.measure()
+        pages, size = measured.reports[-1]["documents"], measured.reports[-1]["text_bytes"]
+        self.progress.line(f"each run indexed {pages:,} pages, {size / 1e6:.0f} MB of text")
+
+        self.progress.step("starting ebbd, with the one job")
+        ebbd = self._start_ebbd(jobs)
+        before = ebbd.at_rest()
+        self.progress.line(f"at rest: {mib(before.rss)} MiB")
+
+        self.progress.step(f"the same indexing as a job of ebbd, limited to {job.memory_max} ...")
+        run = ebbd.run_job()
+        after = ebbd.at_rest()
+        left_at_once = ebbd.left_of(run)
+
+        self.progress.step(f"searching the new index for: {QUERY}")
+        answer = self._search(python, index / "index.db")
+
+        self.progress.step("ending ebbd and looking for what is left")
+        exit_code, left_at_last = ebbd.stop(run)
+
+        results = Results(job, measured, before, after, run)
+        figures = self.work / "demo.json"
+        figures.write_text(json.dumps(results.as_json(), indent=2) + "\n")
+        print(f"\n{results.table()}\n")
+        self.checks.measured(results)
+        self.checks.expect(answer, "the index that the job wrote answers a search")
+        self.checks.nothing_left(left_at_once, "while ebbd is at rest")
+        self.checks.nothing_left(left_at_last, "once ebbd has ended")
+        self.checks.expect(exit_code == 0, "ebbd ended with 0 on SIGTERM", f"with {exit_code}")
+        print(f"\n{self.progress.elapsed():.0f} s in all. The figures are in {figures}")
+        return self.checks.failed == 0
+
+    def _start_ebbd(self, jobs: Path) -> Daemon:
+        state = self.work / "state"
+        shutil.rmtree(state, ignore_errors=True)
+        state.mkdir(mode=0o700)
+        folders = {
+            "jobs": jobs,
+            "state": state,
+            # Not below the work directory: the path of a socket may have 107 bytes, no more.
+            "socket": self.runtime / "ebb.sock",
+            "log": self.work / "ebbd.log",
+        }
+        return Daemon(self.options.ebbd, self.options.ebb, folders, self.children, self.progress)
+
+    def _search(self, python: Path, index: Path) -> bool:
+        """Shows the first results; whether there were any."""
+        search = self.children.start(
+            [python, HERE / "search.py", "--index", index, "--limit", "3", QUERY],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=clean_environment({}),
+        )
+        output, _ = search.communicate()
+        for line in output.splitlines():
+            self.progress.line(line)
+        return search.returncode == 0
+
+
+def main() -> int:
+    options = _options()
+    signals = Signals()
+    children = Children(signals)
+    runtime = Path(tempfile.mkdtemp(prefix="ebb-demo-"))
+    try:
+        venv.check_python()
+        with _locked(options.work):
+            return 0 if Demo(options, runtime, children).run() else 1
+    except DemoError as error:
+        print(f"demo.py: {error}", file=sys.stderr)
+        return 1
+    finally:
+        signals.ignore()
+        children.stop_all()
+        shutil.rmtree(runtime, ignore_errors=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--ebbd", type=_program, required=True, metavar="PATH")
+    parser.add_argument("--ebb", type=_program, required=True, metavar="PATH")
+    parser.add_argument(
+        "--work",
+        type=lambda text: Path(text).absolute(),
+        default=DEFAULT_WORK,
+        metavar="DIR",
+        help="where the venv, the index and the figures go (default: .work/demo in the repository)",
+    )
+    return parser.parse_args()
+
+
+def _program(text: str) -> Path:
+    path = Path(text).absolute()
+    if not os.access(path, os.X_OK) or not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is not a program; build it first, with `make`")
+    return path
+
+
+@contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Two demos at once would measure each other, in the same files."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock = (work / "lock").open("w")
+    except OSError as error:
+        raise DemoError(
+            f"can't write to {work}: {error.strerror}. --work names another place"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DemoError(f"another demo is using {work}; --work names another place") from error
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())
