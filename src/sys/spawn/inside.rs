@@ -29,6 +29,8 @@ pub(super) struct Plan<'a> {
     pub(super) status: RawFd,
     /// Files into which `0` is written to join a cgroup.
     pub(super) join: &'a [RawFd],
+    /// Signals whose disposition may differ from the default: bit 0 is signal 1.
+    pub(super) reset: u64,
     pub(super) oom_score_adj: Option<&'a [u8]>,
     pub(super) nice: Option<i32>,
     pub(super) rlimits: &'a [(u32, RawLimit)],
@@ -95,7 +97,7 @@ fn prepare(plan: &Plan<'_>) -> Outcome {
         write_all(file, b"0").map_err(|e| (Step::Cgroup, e))?;
     }
     plain(libc::SYS_setsid, [0; 3]).map_err(|e| (Step::Session, e))?;
-    reset_signals();
+    reset_signals(plan.reset);
     if let Some(text) = plan.oom_score_adj {
         write_oom_score(text).map_err(|e| (Step::OomScore, e))?;
     }
@@ -149,12 +151,12 @@ fn write_oom_score(text: &[u8]) -> Result<(), i32> {
     write_all(RawFd::try_from(file).unwrap_or(-1), text)
 }
 
-/// Every signal back to its default: handlers would be gone after the exec anyway, but ignored ones would stay ignored
-/// (Rust ignores SIGPIPE).
-fn reset_signals() {
+/// Signals back to their default. Handlers are gone after the exec anyway (but must not run before it), while ignored ones
+/// would stay ignored: Rust ignores SIGPIPE.
+fn reset_signals(which: u64) {
     // The kernel's struct sigaction is four words or fewer; all zero is SIG_DFL, no flags, empty mask.
     let default = [0_usize; 8];
-    for signal in 1..=64 {
+    for signal in (1..=64).filter(|signal| which & (1 << (signal - 1)) != 0) {
         // SAFETY: `default` is larger than the struct that is read. SIGKILL and SIGSTOP answer EINVAL.
         let _ =
             unsafe { call(libc::SYS_rt_sigaction, [signal, default.as_ptr().expose_provenance(), 0, 8, 0]) };

@@ -153,6 +153,7 @@ pub fn spawn(spec: &SpawnSpec, stdio: [BorrowedFd<'_>; 3], leaf: Option<&Leaf>) 
     let plan = inside::Plan {
         status: writer.as_raw_fd(),
         join: &join,
+        reset: clone::ignored_signals(),
         oom_score_adj: oom_score_adj.as_ref().map(String::as_bytes),
         nice: spec.nice,
         rlimits: &lists.rlimits,
