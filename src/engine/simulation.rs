@@ -1,1 +1,416 @@
-//! stub
+//! Simulated years: random demands, stops, reloads, crashes, reboots and set clocks against the engine, with the
+//! invariants checked at every record. Seeded; a failure names its seed (`EBB_SIMULATE=SEED` runs that one alone,
+//! `EBB_SIMULATE_SEEDS=N` runs more).
+
+use std::collections::BTreeMap;
+
+use crate::clock::{Mono, Now, Wall};
+use crate::job::Retry;
+use crate::journal::State;
+use crate::journal::record::{Event as Recorded, Opened, Payload, Record, RunId, Usage};
+use crate::limits;
+use crate::words::{CatchUp, Enforcement, Outcome, Overlap, Trigger};
+
+use super::tests::{START, loaded, policy};
+use super::{
+    Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, RestoredRun, Target,
+};
+
+const YEAR_MS: u64 = 366 * 86_400_000;
+const HOUR_MS: u64 = 3_600_000;
+const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// A process of a run, which outlives a crash of ebbd.
+struct Running {
+    ends: Mono,
+    exit: Exit,
+    heeds_signals: bool,
+}
+
+/// What has been seen of a run.
+#[derive(Default)]
+struct Life {
+    job: String,
+    is_demand: bool,
+    started: u32,
+    finished: Option<Outcome>,
+}
+
+struct World {
+    seed: u64,
+    random: fastrand::Rng,
+    now: Now,
+    engine: Engine,
+    jobs: Vec<Loaded>,
+    /// Milliseconds between slots, by job.
+    periods: BTreeMap<String, u64>,
+    running: BTreeMap<RunId, Running>,
+    lives: BTreeMap<RunId, Life>,
+    journal: State,
+    /// Slots that were dealt with, and how often something happened that may repeat or add one.
+    fired: BTreeMap<String, u64>,
+    disturbances: u64,
+    stopped: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let periods: BTreeMap<String, u64> =
+            NAMES.iter().map(|n| ((*n).to_owned(), random.u64(1..=24) * HOUR_MS)).collect();
+        let jobs = NAMES.iter().map(|n| loaded(n, random_policy(&mut random, periods[*n]))).collect();
+        let now = Now { wall: Wall(START), mono: Mono(1_000_000_000) };
+        let mut world = Self {
+            seed,
+            random,
+            now,
+            engine: Engine::new(Restored::default(), seed),
+            jobs,
+            periods,
+            running: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            journal: State::default(),
+            fired: BTreeMap::new(),
+            disturbances: 1,
+            stopped: false,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        let opened = Opened { version: String::new(), pid: 1, boot: "b".into(), next_run: self.engine.next_run() };
+        self.journal.apply(&Record { at: self.now.wall, event: Recorded::Opened(opened) });
+        self.send(Event::Load(self.jobs.clone()));
+    }
+
+    fn send(&mut self, event: Event) {
+        let effects = self.engine.handle(self.now, event);
+        let mut refused = Vec::new();
+        for effect in effects {
+            self.carry_out(effect, &mut refused);
+        }
+        for run in refused {
+            self.send(Event::StartFailed { run, error: "no such file".into() });
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, failing: &mut Vec<RunId>) {
+        match effect {
+            Effect::Arm { job, after } => {
+                let name = self.engine.job(job).map(|view| view.name.to_owned()).unwrap();
+                let period = i64::try_from(self.periods[&name]).unwrap();
+                let slot = Wall((after.0.div_euclid(period) + 1) * period);
+                let more = self.engine.handle(self.now, Event::Armed { job, slot: Some(slot) });
+                assert!(more.is_empty());
+            }
+            Effect::Record(event) => self.record(event),
+            Effect::Start(order) => {
+                if self.random.u8(..20) == 0 {
+                    failing.push(order.run);
+                    return;
+                }
+                let process = Process { pid: 1, start: 1 };
+                let ends = self.now.mono.plus_ms(self.random.u64(1..3 * HOUR_MS));
+                let exit = if self.random.bool() { Exit::Code(0) } else { Exit::Code(1) };
+                let heeds_signals = self.random.bool();
+                self.running.insert(order.run, Running { ends, exit, heeds_signals });
+                let enforcement = Enforcement::None;
+                self.send(Event::Started { run: order.run, process, enforcement, cgroups: Vec::new() });
+            }
+            Effect::Signal { run } => {
+                if let Some(running) = self.running.get_mut(&run).filter(|r| r.heeds_signals) {
+                    running.ends = running.ends.min(self.now.mono.plus_ms(500));
+                    running.exit = Exit::Signal(15);
+                }
+            }
+            Effect::Kill { run } => {
+                if let Some(running) = self.running.get_mut(&run) {
+                    running.ends = running.ends.min(self.now.mono.plus_ms(1));
+                    running.exit = Exit::Signal(9);
+                }
+            }
+            Effect::Reply { reply, .. } => self.replied(&reply),
+            Effect::Exit => self.stopped = true,
+        }
+    }
+
+    fn replied(&mut self, reply: &Reply) {
+        if let Reply::Accepted { run, .. } = reply {
+            let life = self.lives.get_mut(run).expect("an accepted demand is recorded before it is answered");
+            assert_eq!(life.started, 0, "run {run} began before the demand that was merged into it");
+            assert!(life.finished.is_none());
+            life.is_demand = true;
+        }
+    }
+
+    fn record(&mut self, event: Recorded) {
+        match &event {
+            Recorded::Queued(queued) => {
+                let last = self.lives.last_key_value().map_or(0, |(id, _)| *id);
+                assert!(queued.id > last, "numbers go up");
+                self.lives.insert(queued.id, Life { job: queued.job.clone(), ..Life::default() });
+                if queued.trigger == Trigger::Schedule {
+                    *self.fired.entry(queued.job.clone()).or_default() += 1;
+                }
+            }
+            Recorded::Started(started) => {
+                let job = started.job.clone();
+                let life = self.lives.get_mut(&started.id).unwrap();
+                life.started += 1;
+                assert_eq!((life.started, life.finished), (1, None), "run {} starts once", started.id);
+                let together = self.lives.values().filter(|l| l.job == job && l.started > 0 && l.finished.is_none());
+                let together = together.count();
+                let most = self.jobs.iter().find(|j| j.name == job).map_or(1, |j| j.policy.max_parallel);
+                assert!(together <= usize::from(most), "{together} runs of {job} at once");
+            }
+            Recorded::Finished(finished) => {
+                let life = self.lives.get_mut(&finished.id).unwrap();
+                assert_eq!(life.finished, None, "run {} ends once", finished.id);
+                life.finished = Some(finished.outcome);
+                let never_ran = life.started == 0 && finished.outcome != Outcome::StartFailed;
+                assert!(
+                    !never_ran || matches!(finished.outcome, Outcome::Canceled | Outcome::Skipped),
+                    "run {} ended as {} without a start",
+                    finished.id,
+                    finished.outcome
+                );
+                assert!(
+                    !(life.is_demand && never_ran && finished.outcome == Outcome::Skipped)
+                        || finished.reason == Some(crate::words::SkipReason::Removed),
+                    "an accepted demand is not skipped while its job is there"
+                );
+            }
+            Recorded::Skipped(skipped) if skipped.trigger == Trigger::Schedule => {
+                *self.fired.entry(skipped.job.clone()).or_default() += 1;
+            }
+            Recorded::Skipped(_)
+            | Recorded::Opened(_)
+            | Recorded::Job(_)
+            | Recorded::JobRemoved { .. }
+            | Recorded::Paused { .. }
+            | Recorded::Resumed { .. } => {}
+        }
+        self.journal.apply(&Record { at: self.now.wall, event });
+    }
+
+    /// Lets time pass to the next thing that happens, at most `most_ms`.
+    fn pass(&mut self, most_ms: u64) {
+        let until = self.now.mono.plus_ms(most_ms);
+        while self.now.mono < until && !self.stopped {
+            let wake = self.engine.next_wake();
+            let ends = self.running.values().map(|r| r.ends).min();
+            let by_wall = wake.wall.map(|at| {
+                let ahead = u64::try_from(at.0 - self.now.wall.0).unwrap_or(0);
+                self.now.mono.plus_ms(ahead)
+            });
+            let next = [Some(until), wake.mono, ends, by_wall].into_iter().flatten().min().unwrap();
+            self.advance(next.0.saturating_sub(self.now.mono.0));
+            let ended: Vec<RunId> =
+                self.running.iter().filter(|(_, r)| r.ends <= self.now.mono).map(|(id, _)| *id).collect();
+            for run in ended {
+                let exit = self.running.remove(&run).unwrap().exit;
+                self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None });
+            }
+            self.send(Event::Due);
+            self.check();
+        }
+    }
+
+    fn advance(&mut self, ms: u64) {
+        self.now.mono = self.now.mono.plus_ms(ms);
+        self.now.wall = self.now.wall.plus_ms(i64::try_from(ms).unwrap());
+    }
+
+    fn check(&self) {
+        if self.stopped {
+            return;
+        }
+        let wake = self.engine.next_wake();
+        assert!(wake.wall.is_none_or(|at| at > self.now.wall), "the next wake is later than now: {wake:?}");
+        assert!(wake.mono.is_none_or(|at| at > self.now.mono), "the next wake is later than now: {wake:?}");
+        for index in 0..self.engine.job_count() {
+            let view = self.engine.job(JobIndex(index)).unwrap();
+            let job = self.jobs.iter().find(|j| j.name == view.name).unwrap();
+            if view.paused || !(job.policy.scheduled || job.policy.every_ms.is_some()) {
+                continue;
+            }
+            let next = view.next.unwrap_or_else(|| panic!("{} has fallen silent", view.name));
+            let longest = self.periods[view.name] + job.policy.jitter_ms;
+            let longest = i64::try_from(longest).unwrap() + limits::CLOCK_BACK_MS;
+            assert!(next.at.0 - self.now.wall.0 <= longest, "{} is silent too long", view.name);
+        }
+    }
+
+    fn disturb(&mut self) {
+        let name = NAMES[self.random.usize(..NAMES.len())].to_owned();
+        match self.random.u8(..20) {
+            0..=6 => {
+                let args = if self.random.bool() { vec!["x".to_owned()] } else { Vec::new() };
+                let payload = Payload { args, ..Payload::default() };
+                self.send(Event::Demand { client: 1, job: name, payload, uid: 0 });
+            }
+            7 => self.send(Event::Stop { client: 1, target: Target::Job(name) }),
+            8 => {
+                if let Some(run) = self.running.keys().next().copied() {
+                    self.send(Event::Stop { client: 1, target: Target::Run(run) });
+                }
+            }
+            9 => self.send(Event::Pause { client: 1, job: name }),
+            10..=12 => {
+                self.disturbances += 1;
+                self.send(Event::Resume { client: 1, job: name });
+            }
+            13 => self.reload(&name),
+            14..=15 => self.set_clock(),
+            16 => self.restart(false),
+            17 => self.restart(true),
+            18 => {
+                self.send(Event::Shutdown);
+                while !self.stopped {
+                    self.pass(HOUR_MS);
+                }
+                self.stopped = false;
+                assert!(self.running.is_empty(), "ebbd ended before its runs");
+                self.restart(false);
+            }
+            _ => {
+                let run = self.running.keys().next().copied();
+                if let Some(run) = run {
+                    self.send(Event::OverLimit { run, detail: String::new() });
+                }
+            }
+        }
+        // The timers are armed anew after every event, and what is due by then fires.
+        if !self.stopped {
+            self.send(Event::Due);
+            self.check();
+        }
+    }
+
+    fn reload(&mut self, name: &str) {
+        self.disturbances += 1;
+        match self.jobs.iter().position(|j| j.name == name) {
+            Some(at) if self.random.bool() => drop(self.jobs.remove(at)),
+            Some(at) => self.jobs[at].timing += 1,
+            None => {
+                let policy = random_policy(&mut self.random, self.periods[name]);
+                self.jobs.push(loaded(name, policy));
+                self.jobs.sort_by(|a, b| a.name.cmp(&b.name));
+            }
+        }
+        self.send(Event::Load(self.jobs.clone()));
+    }
+
+    fn set_clock(&mut self) {
+        self.disturbances += 1;
+        let by = self.random.i64(-60 * 3_600_000..60 * 3_600_000);
+        let by = if self.random.bool() { by } else { by / 10_000 };
+        self.now.wall = self.now.wall.plus_ms(by);
+        self.send(Event::ClockSet);
+    }
+
+    /// ebbd dies and comes back; the processes live on, or are gone with the host.
+    fn restart(&mut self, with_host: bool) {
+        self.disturbances += 1;
+        if with_host {
+            self.running.clear();
+        }
+        let away = self.random.u64(..40 * HOUR_MS);
+        self.advance(away);
+        self.engine = Engine::new(restored(&self.journal), self.seed);
+        let under_way: Vec<RunId> = self.journal.under_way().map(|(run, _)| run.queued.id).collect();
+        self.begin();
+        for run in under_way {
+            // Who has gone meanwhile is found gone, and nobody knows how it ended.
+            if self.running.get(&run).is_none_or(|r| r.ends <= self.now.mono) {
+                self.running.remove(&run);
+                self.send(Event::Exited { run, exit: Exit::Unknown, usage: Usage::default(), memory_max: None });
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        // No storm: each slot is dealt with at most once for each time that it came, and once more for each disturbance.
+        let elapsed = self.now.mono.0 - 1_000_000_000;
+        for (job, fired) in &self.fired {
+            let most = elapsed / self.periods[job] + self.disturbances * 2 + 2;
+            assert!(*fired <= most, "{job} fired {fired} times where {most} would be all");
+        }
+        // What was accepted ends, once nothing holds it up any more.
+        for name in NAMES {
+            self.send(Event::Pause { client: 1, job: name.to_owned() });
+        }
+        self.pass(60 * 24 * HOUR_MS);
+        for (id, life) in self.lives.iter().filter(|(_, life)| life.finished.is_none()) {
+            let is_held_retry = !life.is_demand && life.started == 0;
+            assert!(is_held_retry, "run {id} of {} was accepted and has not ended", life.job);
+        }
+    }
+}
+
+fn restored(journal: &State) -> Restored {
+    let run = |run: &crate::journal::OpenRun| RestoredRun {
+        queued_at: run.queued_at,
+        queued: run.queued.clone(),
+        started: run.started.as_ref().map(|s| (s.at, s.started.clone())),
+    };
+    Restored {
+        jobs: journal.jobs.values().cloned().collect(),
+        runs: journal.runs.values().map(run).collect(),
+        next_run: journal.next_run,
+    }
+}
+
+fn random_policy(random: &mut fastrand::Rng, period_ms: u64) -> Policy {
+    let overlap = Overlap::ALL[random.usize(..Overlap::ALL.len())];
+    let scheduled = random.u8(..4) > 0;
+    Policy {
+        scheduled,
+        every_ms: (!scheduled).then_some(period_ms),
+        at_start: random.u8(..4) == 0,
+        jitter_ms: if random.bool() { random.u64(..HOUR_MS / 2) } else { 0 },
+        catch_up: if random.bool() { CatchUp::Once } else { CatchUp::None },
+        overlap,
+        queue_limit: random.u16(1..5),
+        max_parallel: if overlap == Overlap::Parallel { random.u16(1..4) } else { 1 },
+        timeout_ms: random.bool().then(|| random.u64(1..2 * HOUR_MS)),
+        retry: Retry {
+            attempts: random.u32(..3),
+            delay_ms: random.u64(1_000..HOUR_MS),
+            backoff: 1.0 + random.f64() * 2.0,
+            max_delay_ms: 4 * HOUR_MS,
+        },
+        ..policy()
+    }
+}
+
+#[test]
+fn simulated_years_of_disturbances_break_no_invariant() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse().ok());
+    let seeds = match number("EBB_SIMULATE") {
+        Some(seed) => seed..seed + 1,
+        None => 1..number("EBB_SIMULATE_SEEDS").unwrap_or(24) + 1,
+    };
+    let (mut years, mut runs) = (0, 0);
+    for seed in seeds {
+        let outcome = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            let end = world.now.mono.plus_ms(YEAR_MS);
+            while world.now.mono < end {
+                let quiet = world.random.u64(..60 * HOUR_MS);
+                world.pass(quiet);
+                world.disturb();
+            }
+            let runs = world.lives.len();
+            world.finish();
+            runs
+        });
+        match outcome {
+            Ok(count) => runs += count,
+            Err(_) => panic!("EBB_SIMULATE={seed} fails: the reason is above"),
+        }
+        years += 1;
+    }
+    println!("{years} simulated years, {runs} runs");
+}
