@@ -43,6 +43,8 @@ pub const MAX_PARALLEL_DEFAULT: u16 = 4;
 pub const MAX_PARALLEL_MAX: u16 = 1000;
 /// Default of `grace`, in milliseconds: between the stop signal and the end of everything in the cgroup.
 pub const GRACE_DEFAULT_MS: u64 = 10_000;
+/// Default of `retry.backoff`.
+pub const RETRY_BACKOFF_DEFAULT: f64 = 2.0;
 /// Default of `retry.delay`, in milliseconds.
 pub const RETRY_DELAY_DEFAULT_MS: u64 = 10_000;
 /// Default of `retry.max-delay`, in milliseconds.
@@ -51,6 +53,35 @@ pub const RETRY_MAX_DELAY_DEFAULT_MS: u64 = 3_600_000;
 pub const DURATION_MAX_MS: u64 = 10 * 366 * 86_400_000;
 /// Shortest `every`, in milliseconds; a shorter one is a problem.
 pub const EVERY_MIN_MS: u64 = 1_000;
+/// Largest size in a job file, in bytes (a pebibyte); a larger one is a problem.
+pub const SIZE_MAX: u64 = 1 << 50;
+/// Smallest `[memory] max` and `high`, in bytes; a smaller one is a problem, for hardly a program starts in it, and a
+/// forgotten unit (`max = 512`) is the likely reason.
+pub const MEMORY_MIN: u64 = 256 * 1024;
+/// Smallest `[cpu] quota`, in thousandths of a CPU: the kernel takes no less than 1 ms of its period of 100 ms.
+pub const CPU_QUOTA_MIN_MILLI: u32 = 10;
+/// Largest `[cpu] quota`, in thousandths of a CPU: a thousand CPUs.
+pub const CPU_QUOTA_MAX_MILLI: u32 = 1_000_000;
+/// Largest `[cpu] weight`, as cgroup v2 has it; the smallest is 1.
+pub const CPU_WEIGHT_MAX: u32 = 10_000;
+/// Largest `pids-max`: the kernel's own bound of process ids (PID_MAX_LIMIT on 64 bits).
+pub const PIDS_MAX_MAX: u32 = 4_194_304;
+/// Lowest and highest `nice`, see setpriority(2).
+pub const NICE_RANGE: std::ops::RangeInclusive<i32> = -20..=19;
+/// Lowest and highest `oom-score-adjust`, see proc_pid_oom_score_adj(5).
+pub const OOM_SCORE_ADJUST_RANGE: std::ops::RangeInclusive<i32> = -1000..=1000;
+/// Most `retry.attempts`; more are a problem.
+pub const RETRY_ATTEMPTS_MAX: u32 = 1000;
+/// Largest `retry.backoff`; the smallest is 1.
+pub const RETRY_BACKOFF_MAX: f64 = 100.0;
+/// Longest `description`, in bytes; a longer one is a problem.
+pub const DESCRIPTION_MAX: usize = 512;
+/// Most `environment-file` entries in one job file; more are a problem.
+pub const ENVIRONMENT_FILES_MAX: usize = 32;
+/// Most problems that are told of one file; the rest is counted.
+pub const PROBLEMS_MAX: usize = 100;
+/// Most symbolic links that are followed from a job file to what it stands for, as the kernel follows (path_resolution(7)).
+pub const LINKS_MAX: usize = 40;
 
 /// A slot that ebbd wakes for later than this, in milliseconds, counts as missed (the clock jumped, or the host slept).
 pub const SLOT_LATE_MS: i64 = 60_000;
@@ -65,6 +96,8 @@ pub const OUTPUT_MAX_DEFAULT: u64 = 64 * 1024 * 1024;
 pub const OUTPUT_MAX_MIN: u64 = 64 * 1024;
 /// Default of `[output] keep`: files a job.
 pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
+/// Largest `[output] keep`; the smallest is 1.
+pub const OUTPUT_KEEP_MAX: u32 = 10_000;
 
 /// Size at which the journal is rotated, in bytes.
 pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;

@@ -1,5 +1,41 @@
 //! What a job is: TOML text becomes a raw form with spans, then a checked [`Definition`]; all problems come at once.
+//!
+//! [`load_dir`] and [`load_file`] read files, [`check_text`] a text that is at hand; what they must know of the machine
+//! they ask a [`Host`]. `ebb check` and ebbd share all of it.
 
+mod check;
 mod definition;
+mod hints;
+mod host;
+mod keys;
+mod kinds;
+mod load;
+mod name;
+mod parse;
+mod problem;
+mod raw;
+mod read;
+mod reference;
+mod report;
+mod signal;
+mod source;
+mod trust;
+mod units;
+mod when;
 
+#[cfg(test)]
+mod tests;
+
+pub use check::{Checked, check_text};
 pub use definition::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, Output, Retry, Timing};
+#[cfg(test)]
+pub(crate) use host::TestHost;
+pub use host::{CannotBecome, Host};
+pub use keys::{DOCS, Doc, KEYS, Key, Omitted};
+pub use kinds::{Kind, Table};
+pub use load::{FileStamp, LoadResult, Loaded, load_dir, load_file};
+pub use name::check_name;
+pub use problem::{Place, Problem, Severity, TextProblem};
+pub use reference::reference_markdown;
+pub use signal::{signal_name, stop_signal};
+pub use units::{Bytes, Millis, Quota};

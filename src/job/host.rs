@@ -1,0 +1,92 @@
+//! What the check of a job file must ask of the machine. The real answers come from `sys`; tests give their own.
+
+/// Why the daemon can't run a job as its `user` and `group`, in the words of whoever tried: one line, no full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CannotBecome {
+    /// The user is the reason.
+    User(String),
+    /// The group is the reason.
+    Group(String),
+}
+
+/// The machine, as far as a job file depends on it.
+pub trait Host {
+    /// Whether the daemon could start a run as `user` and `group`, each a name or a number; `None` is its own user, or
+    /// the primary group of `user`. At least one of them is given.
+    ///
+    /// # Errors
+    /// Which of the two is the reason, and why: there is none of that name, or the daemon lacks the privilege.
+    fn can_become(&self, user: Option<&str>, group: Option<&str>) -> Result<(), CannotBecome>;
+
+    /// Whether there is a time zone of this name (an IANA name such as `Europe/Vienna`, exactly as it is spelt).
+    fn zone_exists(&self, name: &str) -> bool;
+
+    /// Calls `visit` with every time zone's name, in any order; it is asked only to say what was meant.
+    fn each_zone(&self, visit: &mut dyn FnMut(&str));
+
+    /// Whether a job file may belong to this user: root, the daemon's own user, or one that the operator has named.
+    fn trusts_user(&self, uid: u32) -> bool;
+
+    /// Whether this group may write to job files: root's, the daemon's own, or one that the operator has named.
+    fn trusts_group(&self, gid: u32) -> bool;
+
+    /// Whether everybody may write to job files and their directory. Only where the operator has said so, as for a
+    /// volume of a container that has no other mode.
+    fn trusts_everyone(&self) -> bool {
+        false
+    }
+}
+
+/// A machine for tests: it can become `known` users and groups, has three zones, and trusts whom it is told to.
+#[cfg(test)]
+pub(crate) struct TestHost {
+    /// Names and numbers that there are.
+    pub(crate) known: Vec<&'static str>,
+    /// Trusts these users; `None` is everyone.
+    pub(crate) users: Option<Vec<u32>>,
+    /// Trusts these groups.
+    pub(crate) groups: Vec<u32>,
+    /// Answers `trusts_everyone`.
+    pub(crate) everyone: bool,
+}
+
+#[cfg(test)]
+impl Default for TestHost {
+    fn default() -> Self {
+        Self { known: vec!["root", "www-data", "1000"], users: None, groups: vec![0], everyone: false }
+    }
+}
+
+#[cfg(test)]
+impl Host for TestHost {
+    fn can_become(&self, user: Option<&str>, group: Option<&str>) -> Result<(), CannotBecome> {
+        let unknown = |name: &&str| !self.known.contains(name);
+        if let Some(user) = user.filter(unknown) {
+            return Err(CannotBecome::User(format!("there is no user `{user}` on this host")));
+        }
+        match group.filter(unknown) {
+            Some(group) => Err(CannotBecome::Group(format!("there is no group `{group}` on this host"))),
+            None => Ok(()),
+        }
+    }
+
+    fn zone_exists(&self, name: &str) -> bool {
+        ["UTC", "Europe/Vienna", "America/New_York"].contains(&name)
+    }
+
+    fn each_zone(&self, visit: &mut dyn FnMut(&str)) {
+        ["UTC", "Europe/Vienna", "America/New_York"].into_iter().for_each(visit);
+    }
+
+    fn trusts_user(&self, uid: u32) -> bool {
+        self.users.as_ref().is_none_or(|users| users.contains(&uid))
+    }
+
+    fn trusts_group(&self, gid: u32) -> bool {
+        self.groups.contains(&gid)
+    }
+
+    fn trusts_everyone(&self) -> bool {
+        self.everyone
+    }
+}

@@ -1,0 +1,67 @@
+//! What a job may be called. The name is a file's stem, and becomes part of paths, control groups and messages.
+
+use super::problem::{TextProblem, shown};
+use crate::limits::JOB_NAME_MAX;
+
+/// Checks a job's name: `a` to `z` or a digit first, then also `-`, `_` and `.`, at most [`JOB_NAME_MAX`] bytes.
+///
+/// # Errors
+/// What is wrong with it, and a name that would do.
+pub fn check_name(name: &str) -> Result<(), TextProblem> {
+    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let then = |c: char| first(c) || matches!(c, '-' | '_' | '.');
+    let wrong = name.char_indices().find(|(at, c)| if *at == 0 { !first(*c) } else { !then(*c) });
+    let help = || {
+        let mut better: String =
+            name.chars().map(|c| c.to_ascii_lowercase()).map(|c| if then(c) { c } else { '-' }).collect();
+        better = better.trim_start_matches(['-', '_', '.']).chars().take(JOB_NAME_MAX).collect();
+        let example = if better.is_empty() { "my-job".to_owned() } else { better };
+        format!("call the file `{example}.toml`")
+    };
+    if name.is_empty() {
+        return Err(TextProblem::new(0..0, "a job has no name", help()));
+    }
+    if let Some((at, c)) = wrong {
+        let rule = if at == 0 {
+            "begins with a to z or a digit"
+        } else {
+            "has only a to z, digits, `-`, `_` and `.`"
+        };
+        let message = format!("`{}` is not a job's name: it {rule}", shown(name));
+        return Err(TextProblem::new(at..at + c.len_utf8(), message, help()));
+    }
+    if name.len() > JOB_NAME_MAX {
+        let message =
+            format!("`{}` is not a job's name: it is longer than {JOB_NAME_MAX} bytes", shown(name));
+        return Err(TextProblem::new(JOB_NAME_MAX..name.len(), message, help()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_fit_for_paths_and_control_groups() {
+        for good in ["a", "0", "search-indexer", "app.daily_2", &"a".repeat(64)] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for (bad, told) in [
+            ("", "a job has no name (call the file `my-job.toml`)"),
+            (
+                "My Job",
+                "`My Job` is not a job's name: it begins with a to z or a digit (call the file `my-job.toml`)",
+            ),
+            ("-x", "`-x` is not a job's name: it begins with a to z or a digit (call the file `x.toml`)"),
+            (
+                "a/b",
+                "`a/b` is not a job's name: it has only a to z, digits, `-`, `_` and `.` (call the file `a-b.toml`)",
+            ),
+        ] {
+            assert_eq!(check_name(bad).unwrap_err().to_string(), told);
+        }
+        let long = check_name(&"a".repeat(65)).unwrap_err();
+        assert!(long.message.ends_with("it is longer than 64 bytes"), "{long}");
+    }
+}
