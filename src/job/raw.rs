@@ -78,7 +78,7 @@ impl<'t> Raw<'t> {
         value: &'t Value<'t>,
         report: &mut Report<'_>,
     ) {
-        // Where a value is missing, the parser has said so and put in a number that stands nowhere.
+        // Where a value is missing, the parser has said so and put in one that stands nowhere.
         if value.span().is_empty() {
             return;
         }

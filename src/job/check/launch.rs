@@ -135,8 +135,11 @@ pub(super) fn umask(reader: &mut Reader<'_>) -> u32 {
         }
         return bits.unwrap_or(UMASK_DEFAULT);
     }
-    let unquoted =
-        |value: &DeValue<'_>, written: &str| value.as_integer().map(|_| quoted(&format!("{written:0>3}")));
+    // Whoever writes 22 means octal digits, not the number that would be 0o26.
+    let unquoted = |value: &DeValue<'_>, written: &str| {
+        let octal = value.is_integer() && written.len() <= 3 && written.chars().all(|c| c.is_digit(8));
+        octal.then(|| quoted(&format!("{written:0>3}")))
+    };
     let parse = |text: &str| {
         let digits = (3..=4).contains(&text.len()) && text.chars().all(|c| c.is_digit(8));
         let bits = u32::from_str_radix(text, 8).ok().filter(|bits| digits && *bits <= UMASK_MAX);
