@@ -55,7 +55,7 @@ pub const DURATION_MAX_MS: u64 = 10 * 366 * 86_400_000;
 pub const EVERY_MIN_MS: u64 = 1_000;
 /// Largest size in a job file, in bytes (a pebibyte); a larger one is a problem.
 pub const SIZE_MAX: u64 = 1 << 50;
-/// Smallest `[memory] max` and `high`, in bytes; a smaller one is a problem, for no program can start in it and a
+/// Smallest `[memory] max` and `high`, in bytes; a smaller one is a problem, for hardly a program starts in it, and a
 /// forgotten unit (`max = 512`) is the likely reason.
 pub const MEMORY_MIN: u64 = 256 * 1024;
 /// Smallest `[cpu] quota`, in thousandths of a CPU: the kernel takes no less than 1 ms of its period of 100 ms.

@@ -1,9 +1,11 @@
 //! Reads job files and directories of them, one file at a time, and never waits for one (a FIFO does not hang it).
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read as _};
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -61,11 +63,14 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+/// A job, or every problem of its file.
+pub type LoadResult = Result<Loaded, Vec<Problem>>;
+
 /// Reads and checks one job file. A symbolic link is followed, if every directory on its way can be trusted.
 ///
 /// # Errors
 /// Every problem of the file, in order: of the file as a whole, then of its text.
-pub fn load_file(path: &Path, host: &dyn Host) -> Result<Loaded, Vec<Problem>> {
+pub fn load_file(path: &Path, host: &dyn Host) -> LoadResult {
     let of_directory = distrust_directory_of(path, host).map_err(|error| vec![unreadable(path, &error)])?;
     load(path, host, of_directory)
 }
@@ -78,10 +83,10 @@ pub fn load_file(path: &Path, host: &dyn Host) -> Result<Loaded, Vec<Problem>> {
 pub fn load_dir(
     dir: &Path,
     host: &dyn Host,
-    visit: &mut dyn FnMut(&Path, Result<Loaded, Vec<Problem>>),
+    visit: &mut dyn FnMut(&Path, LoadResult),
 ) -> Result<(), Vec<Problem>> {
     let names = list(dir, host)?;
-    for (at, name) in names.into_iter().enumerate() {
+    for (at, name) in names.in_order().enumerate() {
         let path = dir.join(name);
         if at >= JOBS_MAX {
             let message =
@@ -94,8 +99,31 @@ pub fn load_dir(
     Ok(())
 }
 
+/// File names, all in one piece of memory: what a thousand small ones leave behind is never given back.
+#[derive(Default)]
+struct Names {
+    bytes: Vec<u8>,
+    spans: Vec<Range<usize>>,
+}
+
+impl Names {
+    fn push(&mut self, name: &OsStr) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.spans.push(start..self.bytes.len());
+    }
+
+    fn sort(&mut self) {
+        self.spans.sort_unstable_by(|a, b| self.bytes[a.clone()].cmp(&self.bytes[b.clone()]));
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &OsStr> {
+        self.spans.iter().map(|span| OsStr::from_bytes(&self.bytes[span.clone()]))
+    }
+}
+
 /// The names of the job files in `dir`, in order.
-fn list(dir: &Path, host: &dyn Host) -> Result<Vec<OsString>, Vec<Problem>> {
+fn list(dir: &Path, host: &dyn Host) -> Result<Names, Vec<Problem>> {
     let fail = |error: &io::Error| {
         let message = format!("the directory of job files can't be read: {}", reason(error));
         let help = "make it, or name another one";
@@ -108,15 +136,14 @@ fn list(dir: &Path, host: &dyn Host) -> Result<Vec<OsString>, Vec<Problem>> {
         let problem = |(message, help)| Problem::of_file(dir, message, Some(help));
         return Err(distrusted.into_iter().map(problem).collect());
     }
-    let mut names = Vec::new();
+    let mut names = Names::default();
     for entry in entries {
         let name = entry.map_err(|error| fail(&error))?.file_name();
-        let bytes = name.as_encoded_bytes();
-        if bytes.ends_with(b".toml") && !bytes.starts_with(b".") {
-            names.push(name);
+        if name.as_bytes().ends_with(b".toml") && !name.as_bytes().starts_with(b".") {
+            names.push(&name);
         }
     }
-    names.sort_unstable();
+    names.sort();
     Ok(names)
 }
 
@@ -125,7 +152,7 @@ fn is_gone(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-fn load(path: &Path, host: &dyn Host, mut distrusted: Vec<(String, String)>) -> Result<Loaded, Vec<Problem>> {
+fn load(path: &Path, host: &dyn Host, mut distrusted: Vec<(String, String)>) -> LoadResult {
     let (bytes, facts) = read(path)?;
     let links = distrust_links(path, host).map_err(|error| vec![unreadable(path, &error)])?;
     distrusted.extend(links);

@@ -5,13 +5,13 @@
 
 mod check;
 mod definition;
-pub mod envfile;
 mod hints;
 mod host;
 mod keys;
 mod kinds;
 mod load;
 mod name;
+mod parse;
 mod problem;
 mod raw;
 mod read;
@@ -33,7 +33,7 @@ pub(crate) use host::TestHost;
 pub use host::{CannotBecome, Host};
 pub use keys::{DOCS, Doc, KEYS, Key, Omitted};
 pub use kinds::{Kind, Table};
-pub use load::{FileStamp, Loaded, load_dir, load_file};
+pub use load::{FileStamp, LoadResult, Loaded, load_dir, load_file};
 pub use name::check_name;
 pub use problem::{Place, Problem, Severity, TextProblem};
 pub use reference::reference_markdown;

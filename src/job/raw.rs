@@ -1,111 +1,38 @@
-//! First step: TOML text becomes a list of known keys with their values and spans.
-//! What is not TOML, and every key that is none, is a problem here; what the values mean is not looked at.
+//! First step: a TOML tree becomes a list of known keys with their values and spans.
+//! Every key that is none is a problem here; what the values mean is not looked at.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Error};
+use toml::de::{DeTable, DeValue};
 
-use super::hints::{nearest, plain, quoted};
+use super::hints::{nearest, plain};
 use super::keys::{KEYS, Key};
 use super::kinds::Table;
 use super::problem::shown;
 use super::report::Report;
-use crate::limits::PROBLEMS_MAX;
 
 /// A value and where it stands.
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
 /// A known key of the file.
-pub(super) struct Entry<'t, 'i> {
+pub(super) struct Entry<'t> {
     pub(super) key: &'static Key,
     pub(super) name_span: Range<usize>,
-    pub(super) value: &'t Value<'i>,
+    pub(super) value: &'t Value<'t>,
 }
 
 /// The known keys of a file; values are not checked yet.
-pub(super) struct Raw<'t, 'i> {
-    pub(super) entries: Vec<Entry<'t, 'i>>,
+pub(super) struct Raw<'t> {
+    pub(super) entries: Vec<Entry<'t>>,
     /// Whether an unknown key was taken for `command`, so that nobody complains that it is missing.
     pub(super) command_misspelt: bool,
 }
 
-/// Reads TOML. A line that has no `=` ends the parser's reading: it is blanked and the rest read again, so that the
-/// problems behind it are told too.
-pub(super) fn parse<'i>(text: &'i str, blanked: &'i mut String, report: &mut Report<'_>) -> DeTable<'i> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let Some(mut stop) = told(&errors, report) else { return table.into_inner() };
-    drop((table, errors));
-    text.clone_into(blanked);
-    for _ in 0..PROBLEMS_MAX {
-        blank_line(blanked, stop);
-        let (_, errors) = DeTable::parse_recoverable(blanked);
-        match told(&errors, report) {
-            Some(next) if next > stop => stop = next,
-            _ => break,
-        }
-    }
-    DeTable::parse_recoverable(blanked).0.into_inner()
-}
-
-/// Reports the parser's errors; returns where it stopped reading, if it did.
-fn told(errors: &[Error], report: &mut Report<'_>) -> Option<usize> {
-    let mut stop = None;
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        let (message, help) = in_our_words(error.message(), report.source.slice(&span));
-        if error.message().starts_with("key with no value") {
-            stop = stop.or(Some(span.start));
-        }
-        report.syntax_error(&span, message, help);
-    }
-    stop
-}
-
-/// The parser's message as people need it; `found` is the text it is about.
-fn in_our_words(message: &str, found: &str) -> (String, Option<String>) {
-    let starts = |with: &str| message.starts_with(with);
-    if starts("duplicate key") {
-        let help = "put the two together, or take one out".to_owned();
-        return (format!("`{}` is there twice", shown(found)), Some(help));
-    }
-    if starts("string values must be quoted") && found.is_empty() {
-        return ("a value is missing behind the `=`".to_owned(), None);
-    }
-    if starts("string values must be quoted") {
-        return (
-            "a string has quotes around it".to_owned(),
-            Some(format!("write `{}`", quoted(&shown(found)))),
-        );
-    }
-    if starts("unexpected leading zero") {
-        let help = "write octal digits in quotes, like \"022\", or as 0o022";
-        return ("a number does not begin with 0".to_owned(), Some(help.to_owned()));
-    }
-    if starts("missing comma between array elements") {
-        return ("a `,` between two items of an array is missing, or its `]`".to_owned(), None);
-    }
-    if message.contains("string, expected `\"`") || message.contains("string, expected `'`") {
-        return ("the string has no closing quotes".to_owned(), None);
-    }
-    if starts("key with no value") {
-        return ("a key is followed by ` = ` and its value".to_owned(), None);
-    }
-    (format!("this is not TOML: {message}"), None)
-}
-
-/// Overwrites the line of `offset` with spaces, so that every other byte stays where it is.
-fn blank_line(text: &mut String, offset: usize) {
-    let offset = offset.min(text.len());
-    let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
-    text.replace_range(start..end, &" ".repeat(end - start));
-}
-
-impl<'t, 'i> Raw<'t, 'i> {
+impl<'t> Raw<'t> {
     /// Finds the known keys and reports the others.
-    pub(super) fn collect(root: &'t DeTable<'i>, report: &mut Report<'_>) -> Self {
+    pub(super) fn collect(root: &'t DeTable<'t>, report: &mut Report<'_>) -> Self {
         let mut raw = Self { entries: Vec::new(), command_misspelt: false };
         for (name, value) in root {
             match Table::ALL.into_iter().find(|t| *t != Table::Root && t.name() == name.get_ref()) {
@@ -119,8 +46,8 @@ impl<'t, 'i> Raw<'t, 'i> {
     fn collect_table(
         &mut self,
         table: Table,
-        name: &Spanned<Cow<'i, str>>,
-        value: &'t Value<'i>,
+        name: &Spanned<Cow<'_, str>>,
+        value: &'t Value<'t>,
         report: &mut Report<'_>,
     ) {
         if let Some(keys) = value.get_ref().as_table() {
@@ -131,14 +58,11 @@ impl<'t, 'i> Raw<'t, 'i> {
         }
         let first = KEYS.iter().find(|key| key.table == table).map_or("", |key| key.name);
         let name_text = table.name();
-        let help = match value.get_ref() {
-            DeValue::Array(_) => format!("write `[{name_text}]` in single brackets, once"),
-            _ => {
-                let written = shown(report.source.slice(&value.span()));
-                format!(
-                    "write `{name_text} = {{ {first} = {written} }}`, or `{first} = {written}` below `[{name_text}]`"
-                )
-            }
+        let help = if value.get_ref().is_array() {
+            format!("write `[{name_text}]` in single brackets, once")
+        } else {
+            let setting = format!("{first} = {}", shown(report.source.slice(&value.span())));
+            format!("write `{name_text} = {{ {setting} }}`, or `{setting}` below `[{name_text}]`")
         };
         report.error_help(
             &name.span(),
@@ -150,11 +74,11 @@ impl<'t, 'i> Raw<'t, 'i> {
     fn collect_key(
         &mut self,
         table: Table,
-        name: &Spanned<Cow<'i, str>>,
-        value: &'t Value<'i>,
+        name: &Spanned<Cow<'_, str>>,
+        value: &'t Value<'t>,
         report: &mut Report<'_>,
     ) {
-        // Where a value is missing, the parser has said so and put in a number that stands nowhere.
+        // Where a value is missing, the parser has said so and put in one that stands nowhere.
         if value.span().is_empty() {
             return;
         }

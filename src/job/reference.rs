@@ -33,10 +33,11 @@ fn push_key(page: &mut String, key: &Key, doc: &Doc) {
         Omitted::Value(value) => format!("`{value}`"),
         Omitted::Said(words) => words.to_owned(),
     };
-    push(page, format_args!("\n**`{}`**: {}\n\n", key.full_name(), written(key.kind)));
+    let (name, short, kind) = (key.full_name(), key.name, written(key.kind));
+    push(page, format_args!("\n#### `{name}`\n\n{}\n\n", doc.text));
     push(
         page,
-        format_args!("{}\n\nDefault: {default}.\nExample: `{} = {}`\n", doc.text, key.name, doc.example),
+        format_args!("- Value: {kind}\n- Default: {default}\n- Example: `{short} = {}`\n", doc.example),
     );
 }
 

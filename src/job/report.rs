@@ -1,5 +1,6 @@
 //! Collects what is wrong with one file and puts it into the order of the file. Decides nothing.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -11,7 +12,9 @@ use crate::limits::PROBLEMS_MAX;
 pub(super) struct Report<'a> {
     pub(super) source: Source<'a>,
     /// Lines that are not TOML: what was recovered from them is a guess, and nothing more is said about them.
-    broken_lines: BTreeSet<u32>,
+    broken_lines: BTreeSet<usize>,
+    /// Where lines end; made with the first broken line, so that a file full of mistakes takes no time by the square.
+    line_ends: OnceCell<Vec<usize>>,
     found: Vec<Found>,
 }
 
@@ -24,7 +27,7 @@ struct Found {
 
 impl<'a> Report<'a> {
     pub(super) fn new(source: Source<'a>) -> Self {
-        Self { source, broken_lines: BTreeSet::new(), found: Vec::new() }
+        Self { source, broken_lines: BTreeSet::new(), line_ends: OnceCell::new(), found: Vec::new() }
     }
 
     /// What is wrong at `span`.
@@ -65,7 +68,7 @@ impl<'a> Report<'a> {
 
     /// The first mistake of TOML itself on a line is told; those after it on the same line follow from it.
     pub(super) fn syntax_error(&mut self, span: &Range<usize>, message: String, help: Option<String>) {
-        let line = self.source.line_of(span.start);
+        let line = self.line_of(span.start);
         if !self.broken_lines.contains(&line) {
             self.add(Some(span.clone()), Severity::Error, message, help);
             self.broken_lines.insert(line);
@@ -78,10 +81,16 @@ impl<'a> Report<'a> {
     }
 
     fn add(&mut self, span: Option<Range<usize>>, severity: Severity, message: String, help: Option<String>) {
-        let broken = span.as_ref().is_some_and(|s| self.broken_lines.contains(&self.source.line_of(s.start)));
-        if !broken {
+        let is_broken = |s: &Range<usize>| self.broken_lines.contains(&self.line_of(s.start));
+        if !self.is_broken() || !span.as_ref().is_some_and(is_broken) {
             self.found.push(Found { span, severity, message, help });
         }
+    }
+
+    /// A number for the line of `offset`.
+    fn line_of(&self, offset: usize) -> usize {
+        let ends = || self.source.text.match_indices('\n').map(|(at, _)| at).collect();
+        self.line_ends.get_or_init(ends).partition_point(|end| *end < offset)
     }
 
     /// Every problem: those of the file as a whole, then the others in the order of the file; beyond

@@ -47,11 +47,6 @@ impl Source<'_> {
         }
     }
 
-    /// The line of `offset`, from 1.
-    pub(super) fn line_of(&self, offset: usize) -> u32 {
-        count(self.text[..self.settle(offset)].matches('\n').count())
-    }
-
     /// Where `inner`, a span of the string `value`, stands in the file, if `literal` is the string as it was written.
     /// With escapes in between that is not known, and the whole literal is meant.
     pub(super) fn inside(&self, literal: &Range<usize>, value: &str, inner: &Range<usize>) -> Range<usize> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::host::Host;
+use super::problem::printable;
 use crate::limits::LINKS_MAX;
 
 /// What is wrong with the file or directory `path`, and what to do about it.
@@ -15,13 +16,13 @@ pub(super) fn distrust(path: &Path, facts: &Metadata, host: &dyn Host) -> Vec<(S
     if host.trusts_everyone() {
         return Vec::new();
     }
-    let name = path.display();
+    let name = printable(&path.to_string_lossy());
     let mut problems = Vec::new();
     if !host.trusts_user(facts.uid()) {
         let message = format!("{name} belongs to user {}, who could have ebbd run anything", facts.uid());
         problems.push((
             message,
-            format!("it must belong to root or to ebbd's own user: chown it, or chown root {name}"),
+            format!("chown it to root, or to the user that ebbd runs as: chown root {name}"),
         ));
     }
     if facts.mode() & EVERYONE_WRITES != 0 {

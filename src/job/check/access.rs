@@ -13,10 +13,7 @@ use crate::job::read::{Read, Reader, integer};
 const ID_MAX: i64 = 0xffff_fffe;
 
 /// `user` and `group`, if the daemon can become them.
-pub(super) fn identity(
-    reader: &mut Reader<'_, '_, '_, '_>,
-    host: &dyn Host,
-) -> (Option<String>, Option<String>) {
+pub(super) fn identity(reader: &mut Reader<'_>, host: &dyn Host) -> (Option<String>, Option<String>) {
     let user = account(reader, "user");
     let group = account(reader, "group");
     let name = |read: &Option<Read<String>>| read.as_ref().map(|read| read.value.clone());
@@ -37,7 +34,7 @@ pub(super) fn identity(
 }
 
 /// A name or a number, in quotes or not.
-fn account(reader: &mut Reader<'_, '_, '_, '_>, key: &str) -> Option<Read<String>> {
+fn account(reader: &mut Reader<'_>, key: &str) -> Option<Read<String>> {
     let entry = reader.entry(Table::Root, key)?;
     let span = entry.value.span();
     if let DeValue::Integer(number) = entry.value.get_ref() {
@@ -63,7 +60,7 @@ fn account_name(text: &str, skip: usize) -> Result<(), TextProblem> {
     Err(TextProblem::new(skip..text.len(), message, "write a name as the system knows it, or a number"))
 }
 
-pub(super) fn accept(reader: &mut Reader<'_, '_, '_, '_>) -> Accept {
+pub(super) fn accept(reader: &mut Reader<'_>) -> Accept {
     let names = reader.strings(Table::Accept, "environment", false).unwrap_or_default();
     for name in &names {
         if let Err(problem) = acceptable_name(name.value) {
@@ -77,12 +74,12 @@ pub(super) fn accept(reader: &mut Reader<'_, '_, '_, '_>) -> Accept {
     }
 }
 
-pub(super) fn allow(reader: &mut Reader<'_, '_, '_, '_>) -> Allow {
+pub(super) fn allow(reader: &mut Reader<'_>) -> Allow {
     Allow { run: accounts(reader, "run"), view: accounts(reader, "view") }
 }
 
 /// Users and `@groups`.
-fn accounts(reader: &mut Reader<'_, '_, '_, '_>, key: &str) -> Vec<String> {
+fn accounts(reader: &mut Reader<'_>, key: &str) -> Vec<String> {
     let accounts = reader.strings(Table::Allow, key, false).unwrap_or_default();
     for account in &accounts {
         let skip = usize::from(account.value.starts_with('@'));

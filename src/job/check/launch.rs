@@ -16,7 +16,7 @@ const UMASK_DEFAULT: u32 = 0o022;
 /// All permission bits, see umask(2).
 const UMASK_MAX: u32 = 0o777;
 
-pub(super) fn description(reader: &mut Reader<'_, '_, '_, '_>) -> String {
+pub(super) fn description(reader: &mut Reader<'_>) -> String {
     let Some(text) = reader.text(Table::Root, "description") else { return String::new() };
     if text.value.len() > DESCRIPTION_MAX {
         let message = format!("`description` is longer than {DESCRIPTION_MAX} bytes");
@@ -29,7 +29,7 @@ pub(super) fn description(reader: &mut Reader<'_, '_, '_, '_>) -> String {
     text.value.to_owned()
 }
 
-pub(super) fn command(reader: &mut Reader<'_, '_, '_, '_>) -> Vec<String> {
+pub(super) fn command(reader: &mut Reader<'_>) -> Vec<String> {
     const EXAMPLE: &str = "write `command = [\"python3\", \"-m\", \"app\"]`";
     let Some(entry) = reader.entry(Table::Root, "command") else {
         // In a file that is not TOML it may stand in a line that could not be read.
@@ -61,12 +61,12 @@ pub(super) fn command(reader: &mut Reader<'_, '_, '_, '_>) -> Vec<String> {
 }
 
 /// Whether `command` is `[]`, and not an array whose items were all refused.
-fn entry_is_empty(reader: &Reader<'_, '_, '_, '_>) -> bool {
+fn entry_is_empty(reader: &Reader<'_>) -> bool {
     let entry = reader.entry(Table::Root, "command");
     entry.and_then(|entry| entry.value.get_ref().as_array()).is_some_and(|array| array.is_empty())
 }
 
-fn check_program(reader: &mut Reader<'_, '_, '_, '_>, program: &Read<&str>, alone: bool) {
+fn check_program(reader: &mut Reader<'_>, program: &Read<&str>, alone: bool) {
     let text = program.value;
     if text.trim().is_empty() {
         reader.report.error_help(
@@ -87,7 +87,7 @@ fn check_program(reader: &mut Reader<'_, '_, '_, '_>, program: &Read<&str>, alon
 }
 
 /// Arguments and values are NUL-terminated where the kernel takes them, see execve(2).
-pub(super) fn no_nul(reader: &mut Reader<'_, '_, '_, '_>, read: &Read<&str>) -> bool {
+pub(super) fn no_nul(reader: &mut Reader<'_>, read: &Read<&str>) -> bool {
     let Some(at) = read.value.find('\0') else { return true };
     let problem =
         TextProblem { message: "a NUL character has no place here".to_owned(), span: at..at + 1, help: None };
@@ -96,7 +96,7 @@ pub(super) fn no_nul(reader: &mut Reader<'_, '_, '_, '_>, read: &Read<&str>) -> 
 }
 
 /// Whether `path` is absolute, and can be one at all; a problem at `read` if not. `skip` bytes before it are not part of it.
-pub(super) fn absolute(reader: &mut Reader<'_, '_, '_, '_>, read: &Read<&str>, skip: usize) -> bool {
+pub(super) fn absolute(reader: &mut Reader<'_>, read: &Read<&str>, skip: usize) -> bool {
     if !reader.is_clean(read) {
         return false;
     }
@@ -118,12 +118,12 @@ pub(super) fn absolute(reader: &mut Reader<'_, '_, '_, '_>, read: &Read<&str>, s
     false
 }
 
-pub(super) fn working_directory(reader: &mut Reader<'_, '_, '_, '_>) -> Option<PathBuf> {
+pub(super) fn working_directory(reader: &mut Reader<'_>) -> Option<PathBuf> {
     let path = reader.text(Table::Root, "working-directory")?;
     absolute(reader, &path, 0).then(|| PathBuf::from(path.value))
 }
 
-pub(super) fn umask(reader: &mut Reader<'_, '_, '_, '_>) -> u32 {
+pub(super) fn umask(reader: &mut Reader<'_>) -> u32 {
     let Some(entry) = reader.entry(Table::Root, "umask") else { return UMASK_DEFAULT };
     let (span, value) = (entry.value.span(), entry.value.get_ref());
     if let DeValue::Integer(number) = value
@@ -135,8 +135,11 @@ pub(super) fn umask(reader: &mut Reader<'_, '_, '_, '_>) -> u32 {
         }
         return bits.unwrap_or(UMASK_DEFAULT);
     }
-    let unquoted =
-        |value: &DeValue<'_>, written: &str| value.as_integer().map(|_| quoted(&format!("{written:0>3}")));
+    // Whoever writes 22 means octal digits, not the number that would be 0o26.
+    let unquoted = |value: &DeValue<'_>, written: &str| {
+        let octal = value.is_integer() && written.len() <= 3 && written.chars().all(|c| c.is_digit(8));
+        octal.then(|| quoted(&format!("{written:0>3}")))
+    };
     let parse = |text: &str| {
         let digits = (3..=4).contains(&text.len()) && text.chars().all(|c| c.is_digit(8));
         let bits = u32::from_str_radix(text, 8).ok().filter(|bits| digits && *bits <= UMASK_MAX);
@@ -148,7 +151,7 @@ pub(super) fn umask(reader: &mut Reader<'_, '_, '_, '_>) -> u32 {
     reader.string(Table::Root, "umask", parse, unquoted).map_or(UMASK_DEFAULT, |bits| bits.value)
 }
 
-pub(super) fn stop_signal(reader: &mut Reader<'_, '_, '_, '_>) -> Option<i32> {
+pub(super) fn stop_signal(reader: &mut Reader<'_>) -> Option<i32> {
     let unquoted = |value: &DeValue<'_>, _: &str| {
         let number = value.as_integer().and_then(integer).and_then(|n| i32::try_from(n).ok());
         number.and_then(signal_name).map(|name| format!("\"SIG{name}\""))
@@ -156,7 +159,7 @@ pub(super) fn stop_signal(reader: &mut Reader<'_, '_, '_, '_>) -> Option<i32> {
     reader.string(Table::Root, "stop-signal", signal_number, unquoted).map(|signal| signal.value)
 }
 
-pub(super) fn success_codes(reader: &mut Reader<'_, '_, '_, '_>) -> Vec<u8> {
+pub(super) fn success_codes(reader: &mut Reader<'_>) -> Vec<u8> {
     let default = vec![0];
     let Some(codes) = reader.codes(Table::Root, "success-codes") else { return default };
     let mut values: Vec<u8> = codes.value;

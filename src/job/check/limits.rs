@@ -12,7 +12,7 @@ use crate::limits::{
 };
 use crate::words::{EnforcementWish, OutputTo};
 
-pub(super) fn memory(reader: &mut Reader<'_, '_, '_, '_>) -> Memory {
+pub(super) fn memory(reader: &mut Reader<'_>) -> Memory {
     let max = at_least(reader, InMemory, "max", MEMORY_MIN);
     let high = at_least(reader, InMemory, "high", MEMORY_MIN);
     let swap_max = reader.size(InMemory, "swap-max", true);
@@ -44,7 +44,7 @@ pub(super) fn memory(reader: &mut Reader<'_, '_, '_, '_>) -> Memory {
 }
 
 /// A size that is no smaller than `least` bytes.
-fn at_least(reader: &mut Reader<'_, '_, '_, '_>, table: Table, name: &str, least: u64) -> Option<Read<u64>> {
+fn at_least(reader: &mut Reader<'_>, table: Table, name: &str, least: u64) -> Option<Read<u64>> {
     let read = reader.size(table, name, false)?;
     let bytes = read.value?;
     if bytes >= least {
@@ -61,7 +61,7 @@ fn at_least(reader: &mut Reader<'_, '_, '_, '_>, table: Table, name: &str, least
     None
 }
 
-pub(super) fn cpu(reader: &mut Reader<'_, '_, '_, '_>) -> Cpu {
+pub(super) fn cpu(reader: &mut Reader<'_>) -> Cpu {
     let weight = reader.whole(InCpu, "weight", 1..=i64::from(CPU_WEIGHT_MAX));
     let unquoted = |value: &DeValue<'_>, written: &str| match value {
         // People who write 1.5 mean CPUs; who writes 150 means percent.
@@ -70,7 +70,11 @@ pub(super) fn cpu(reader: &mut Reader<'_, '_, '_, '_>) -> Cpu {
             Some(format!("\"{percent:.0}%\""))
         }
         DeValue::Integer(_) => Some(format!("\"{written}%\"")),
-        _ => None,
+        DeValue::String(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => None,
     };
     let quota = reader.string(InCpu, "quota", |text| text.parse::<Quota>(), unquoted);
     Cpu {
@@ -79,28 +83,28 @@ pub(super) fn cpu(reader: &mut Reader<'_, '_, '_, '_>) -> Cpu {
     }
 }
 
-pub(super) fn pids_max(reader: &mut Reader<'_, '_, '_, '_>) -> Option<u64> {
+pub(super) fn pids_max(reader: &mut Reader<'_>) -> Option<u64> {
     let read = reader.whole(Root, "pids-max", 1..=i64::from(PIDS_MAX_MAX))?;
     u64::try_from(read.value).ok()
 }
 
-pub(super) fn nice(reader: &mut Reader<'_, '_, '_, '_>) -> i32 {
+pub(super) fn nice(reader: &mut Reader<'_>) -> i32 {
     let range = i64::from(*NICE_RANGE.start())..=i64::from(*NICE_RANGE.end());
     let read = reader.whole(Root, "nice", range);
     read.and_then(|read| i32::try_from(read.value).ok()).unwrap_or_default()
 }
 
-pub(super) fn oom_score_adjust(reader: &mut Reader<'_, '_, '_, '_>) -> Option<i32> {
+pub(super) fn oom_score_adjust(reader: &mut Reader<'_>) -> Option<i32> {
     let range = i64::from(*OOM_SCORE_ADJUST_RANGE.start())..=i64::from(*OOM_SCORE_ADJUST_RANGE.end());
     let read = reader.whole(Root, "oom-score-adjust", range)?;
     i32::try_from(read.value).ok()
 }
 
-pub(super) fn enforcement(reader: &mut Reader<'_, '_, '_, '_>) -> EnforcementWish {
+pub(super) fn enforcement(reader: &mut Reader<'_>) -> EnforcementWish {
     reader.word(Root, "enforcement").map_or(EnforcementWish::Best, |read| read.value)
 }
 
-pub(super) fn output(reader: &mut Reader<'_, '_, '_, '_>) -> Output {
+pub(super) fn output(reader: &mut Reader<'_>) -> Output {
     let to = reader.word::<OutputTo>(InOutput, "to").map_or(OutputTo::File, |read| read.value);
     let max = at_least(reader, InOutput, "max", OUTPUT_MAX_MIN);
     let keep = reader.whole(InOutput, "keep", 1..=i64::from(OUTPUT_KEEP_MAX));

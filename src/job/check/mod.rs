@@ -12,8 +12,9 @@ use std::path::Path;
 use super::definition::Definition;
 use super::host::Host;
 use super::name::check_name;
+use super::parse::parse;
 use super::problem::Problem;
-use super::raw::{Raw, parse};
+use super::raw::Raw;
 use super::read::Reader;
 use super::report::Report;
 use super::source::Source;
@@ -47,13 +48,14 @@ pub(super) fn check_with(path: &Path, text: &str, host: &dyn Host, of_file: &[(S
     let mut blanked = String::new();
     let root = parse(text, &mut blanked, &mut report);
     let raw = Raw::collect(&root, &mut report);
-    let definition = definition(name, &mut Reader { raw: &raw, report: &mut report }, host);
-    let problems = report.finish();
+    let mut reader = Reader { raw, report };
+    let definition = definition(name, &mut reader, host);
+    let problems = reader.report.finish();
     if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok((definition, problems)) }
 }
 
 /// Reads every key. Where there is a problem, the report has it and the value here means nothing.
-fn definition(name: String, reader: &mut Reader<'_, '_, '_, '_>, host: &dyn Host) -> Definition {
+fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definition {
     let (user, group) = access::identity(reader, host);
     let timing = timing::timing(reader, &name, host);
     let overlap = timing::overlap(reader);

@@ -15,7 +15,7 @@ use crate::limits::{
 };
 use crate::words::{CatchUp, Overlap};
 
-pub(super) fn timing(reader: &mut Reader<'_, '_, '_, '_>, job: &str, host: &dyn Host) -> Timing {
+pub(super) fn timing(reader: &mut Reader<'_>, job: &str, host: &dyn Host) -> Timing {
     let (schedules, reboot) = schedules(reader, job);
     let every = every(reader);
     let at_start = reader.flag(Root, "at-start").unwrap_or_default();
@@ -50,7 +50,7 @@ pub(super) fn timing(reader: &mut Reader<'_, '_, '_, '_>, job: &str, host: &dyn 
 }
 
 /// A key that does nothing in this file, for the lack of another one.
-fn pointless(reader: &mut Reader<'_, '_, '_, '_>, name: &str, needs: &str) {
+fn pointless(reader: &mut Reader<'_>, name: &str, needs: &str) {
     // What stands in a line that could not be read may be just the other one.
     if reader.report.is_broken() {
         return;
@@ -62,7 +62,7 @@ fn pointless(reader: &mut Reader<'_, '_, '_, '_>, name: &str, needs: &str) {
 }
 
 /// The expressions without `@reboot`, and whether that is among them.
-fn schedules(reader: &mut Reader<'_, '_, '_, '_>, job: &str) -> (Vec<String>, bool) {
+fn schedules(reader: &mut Reader<'_>, job: &str) -> (Vec<String>, bool) {
     let Some(texts) = reader.strings(Root, "schedule", true) else { return (Vec::new(), false) };
     if let Some(first) = texts.get(SCHEDULES_MAX) {
         let message = format!("there are more than {SCHEDULES_MAX} schedules");
@@ -87,7 +87,7 @@ fn schedules(reader: &mut Reader<'_, '_, '_, '_>, job: &str) -> (Vec<String>, bo
     (slots, reboot)
 }
 
-fn every(reader: &mut Reader<'_, '_, '_, '_>) -> Option<u64> {
+fn every(reader: &mut Reader<'_>) -> Option<u64> {
     let every = reader.duration(Root, "every")?;
     if every.value < EVERY_MIN_MS {
         let message = format!("`every` is shorter than {}", Millis(EVERY_MIN_MS));
@@ -96,7 +96,7 @@ fn every(reader: &mut Reader<'_, '_, '_, '_>) -> Option<u64> {
     Some(every.value)
 }
 
-fn timezone(reader: &mut Reader<'_, '_, '_, '_>, host: &dyn Host) -> Option<String> {
+fn timezone(reader: &mut Reader<'_>, host: &dyn Host) -> Option<String> {
     let zone = reader.text(Root, "timezone")?;
     if host.zone_exists(zone.value) {
         return Some(zone.value.to_owned());
@@ -122,7 +122,7 @@ pub(super) struct Overlapping {
     pub(super) max_parallel: u16,
 }
 
-pub(super) fn overlap(reader: &mut Reader<'_, '_, '_, '_>) -> Overlapping {
+pub(super) fn overlap(reader: &mut Reader<'_>) -> Overlapping {
     let written = reader.entry(Root, "overlap").is_some();
     let word = reader.word::<Overlap>(Root, "overlap");
     let refused = written && word.is_none();
@@ -141,7 +141,7 @@ pub(super) fn overlap(reader: &mut Reader<'_, '_, '_, '_>) -> Overlapping {
     }
 }
 
-pub(super) fn timeout(reader: &mut Reader<'_, '_, '_, '_>) -> Option<u64> {
+pub(super) fn timeout(reader: &mut Reader<'_>) -> Option<u64> {
     let timeout = reader.duration(Root, "timeout")?;
     if timeout.value == 0 {
         let help = "take `timeout` out for no limit";
@@ -150,11 +150,11 @@ pub(super) fn timeout(reader: &mut Reader<'_, '_, '_, '_>) -> Option<u64> {
     Some(timeout.value)
 }
 
-pub(super) fn grace(reader: &mut Reader<'_, '_, '_, '_>) -> Option<u64> {
+pub(super) fn grace(reader: &mut Reader<'_>) -> Option<u64> {
     reader.duration(Root, "grace").map(|grace| grace.value)
 }
 
-pub(super) fn retry(reader: &mut Reader<'_, '_, '_, '_>) -> Retry {
+pub(super) fn retry(reader: &mut Reader<'_>) -> Retry {
     let attempts = reader.whole(InRetry, "attempts", 0..=i64::from(RETRY_ATTEMPTS_MAX));
     let delay = reader.duration(InRetry, "delay");
     let backoff = reader.factor(InRetry, "backoff", 1.0..=RETRY_BACKOFF_MAX);
@@ -172,7 +172,7 @@ pub(super) fn retry(reader: &mut Reader<'_, '_, '_, '_>) -> Retry {
         let help = format!("write `max-delay = \"{}\"` or more", Millis(delay_ms));
         reader.report.error_help(&at.span, message, help);
     }
-    let has = |reader: &Reader<'_, '_, '_, '_>, name| reader.name_span(InRetry, name);
+    let has = |reader: &Reader<'_>, name| reader.name_span(InRetry, name);
     let idle = has(reader, "delay").or_else(|| has(reader, "backoff")).or_else(|| has(reader, "max-delay"));
     if let Some(span) = idle.filter(|_| has(reader, "attempts").is_none() && !reader.report.is_broken()) {
         reader.report.error_help(&span, "`retry` does nothing without `attempts`", "add `attempts = 3`");

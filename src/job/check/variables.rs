@@ -79,7 +79,7 @@ pub(super) fn acceptable_name(name: &str) -> Result<(), TextProblem> {
     Err(TextProblem::new(0..name.len(), message, help))
 }
 
-pub(super) fn environment(reader: &mut Reader<'_, '_, '_, '_>) -> Vec<(String, String)> {
+pub(super) fn environment(reader: &mut Reader<'_>) -> Vec<(String, String)> {
     let Some(table) = reader.table(Table::Root, "environment") else { return Vec::new() };
     // The parser has sorted them by name.
     let mut pairs: Vec<_> = table.iter().collect();
@@ -98,7 +98,7 @@ pub(super) fn environment(reader: &mut Reader<'_, '_, '_, '_>) -> Vec<(String, S
     variables
 }
 
-pub(super) fn environment_files(reader: &mut Reader<'_, '_, '_, '_>) -> Vec<EnvironmentFile> {
+pub(super) fn environment_files(reader: &mut Reader<'_>) -> Vec<EnvironmentFile> {
     let Some(files) = reader.strings(Table::Root, "environment-file", true) else { return Vec::new() };
     if let Some(first) = files.get(ENVIRONMENT_FILES_MAX) {
         let message = format!("there are more than {ENVIRONMENT_FILES_MAX} files");
@@ -107,7 +107,7 @@ pub(super) fn environment_files(reader: &mut Reader<'_, '_, '_, '_>) -> Vec<Envi
     files.iter().filter_map(|file| environment_file(reader, file)).collect()
 }
 
-fn environment_file(reader: &mut Reader<'_, '_, '_, '_>, file: &Read<&str>) -> Option<EnvironmentFile> {
+fn environment_file(reader: &mut Reader<'_>, file: &Read<&str>) -> Option<EnvironmentFile> {
     let optional = file.value.starts_with('-');
     let path = PathBuf::from(file.value.strip_prefix('-').unwrap_or(file.value));
     absolute(reader, file, usize::from(optional)).then_some(EnvironmentFile { path, optional })

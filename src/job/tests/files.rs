@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::job::{Loaded, Problem, TestHost, load_dir, load_file};
-use crate::limits::JOB_FILE_MAX;
+use crate::limits::{JOB_FILE_MAX, JOBS_MAX};
 
 const GOOD: &str = "command = [\"true\"]\n";
 
@@ -168,6 +168,19 @@ fn what_is_no_file_is_told_at_once() {
         ("socket.toml", device),
     ];
     assert_eq!(visited(dir.path()), expected.map(|(file, why)| (file.to_owned(), Err(why.to_owned()))));
+}
+
+#[test]
+fn job_files_beyond_the_most_are_a_problem_each() {
+    let dir = directory();
+    for number in 0..=JOBS_MAX {
+        symlink("/dev/null", dir.path().join(format!("{number:05}.toml"))).unwrap();
+    }
+    let seen = visited(dir.path());
+    let told = |at: usize| seen[at].1.clone().unwrap_err();
+    assert_eq!(seen.len(), JOBS_MAX + 1);
+    assert_eq!(told(JOBS_MAX - 1), "this is a device, a pipe or a socket, not a file");
+    assert_eq!(told(JOBS_MAX), "this is job file 10001 of its directory, and no more than 10000 are read");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What people read about single values, word for word. A changed sentence is changed here too.
 
-use super::told;
+use super::{told, with_command};
 
 #[test]
 fn commands_are_arrays_of_a_program_and_its_arguments() {
@@ -207,7 +207,7 @@ oom-score-adjust = 0x10000
 output.max = "1K"
 output.keep = 0
 timezone = "Europe/Viena"
-schedule = ["* * *"]
+schedule = "@daily"
 "#;
     let expected = r#"jobs.d/indexer.toml:2:15: a line break has no place here
   2 | description = "one\ntwo"
@@ -320,10 +320,18 @@ jobs.d/indexer.toml:27:13: there is no time zone `Europe/Viena`
   27 | timezone = "Europe/Viena"
      |             ^^^^^^^^^^^^
 help: write `timezone = "Europe/Vienna"`
-jobs.d/indexer.toml:28:14: a schedule has five fields, or six with seconds in front; here are 3
-  28 | schedule = ["* * *"]
-     |              ^^^^^
-help: write it like "30 2 * * *" (every day at 02:30)
 "#;
     assert_eq!(told(text), expected);
+}
+
+#[test]
+fn a_bad_schedule_is_told_inside_its_own_string() {
+    let problems = super::bad(&with_command(r#"schedule = ["@daily", "* * *", '0 3 * *']"#));
+    assert_eq!(problems.len(), 2, "{}", super::print(&problems));
+    for (problem, literal) in problems.iter().zip([24..29, 33..40]) {
+        let place = problem.place.clone().unwrap();
+        assert_eq!(place.line, 2);
+        assert!(literal.start <= place.col && place.col < literal.end, "{problem}");
+        assert!(place.caret.end <= literal.end, "{problem}");
+    }
 }
