@@ -4,7 +4,7 @@
 /// Longest job name, in bytes; a longer file stem is a problem of that file.
 pub const JOB_NAME_MAX: usize = 64;
 /// Largest job file, in bytes; a larger one is a problem of that file and is not read.
-pub const JOB_FILE_MAX: u64 = 256 * 1024;
+pub const JOB_FILE_MAX: u64 = 64 * 1024;
 /// Most job files in a directory; those beyond it (in order of name) are a problem each.
 pub const JOBS_MAX: usize = 10_000;
 /// Most schedules in one job file; more are a problem.

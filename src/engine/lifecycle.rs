@@ -217,7 +217,7 @@ impl Engine {
         self.push(retry, Some(not_before), out);
     }
 
-    /// A new run stands in for retries of the same payload that still wait for their delay.
+    /// A new run stands in for retries of the same payload that still wait for their delay, or for the end of a pause.
     pub(super) fn supersede_retries(
         &mut self,
         name: &str,
@@ -225,10 +225,12 @@ impl Engine {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        let is_paused = self.find(name).is_some_and(|index| self.jobs[index].facts.paused);
+        let is_held = |r: &Run| r.is_backing_off(now.mono) || (is_paused && !r.is_active());
         let superseded: Vec<_> = self
             .runs
             .iter()
-            .filter(|r| *r.job == *name && r.is_backing_off(now.mono) && r.payload == *payload)
+            .filter(|r| *r.job == *name && r.trigger == Trigger::Retry && is_held(r) && r.payload == *payload)
             .map(|r| r.id)
             .collect();
         for id in superseded {

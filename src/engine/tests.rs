@@ -284,6 +284,19 @@ fn a_newer_run_stands_in_for_a_retry_that_still_waits() {
 }
 
 #[test]
+fn a_demand_is_not_merged_into_a_retry_that_a_pause_holds_back() {
+    let retry = Retry { attempts: 3, delay_ms: 1_000, backoff: 1.0, max_delay_ms: 1_000 };
+    let mut rig = Rig::new(vec![loaded("a", Policy { retry, ..policy() })]);
+    rig.demand("a");
+    rig.started(1);
+    rig.exited(1, Exit::Code(1));
+    rig.send(Event::Pause { client: 1, job: "a".into() });
+    assert!(starts(&rig.pass(5_000)).is_empty(), "a pause holds retries back");
+    let effects = rig.demand("a");
+    assert_eq!((accepted(&effects), starts(&effects)), ((3, false), vec![3]));
+}
+
+#[test]
 fn a_new_job_has_missed_nothing_and_a_known_one_makes_up_once() {
     let mut rig = Rig::new(vec![loaded("a", hourly())]);
     assert!(rig.pass(1).is_empty());

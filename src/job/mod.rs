@@ -5,6 +5,7 @@
 
 mod check;
 mod definition;
+pub mod envfile;
 mod hints;
 mod host;
 mod keys;

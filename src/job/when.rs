@@ -1,5 +1,7 @@
 //! The one place where the check of a job file asks the schedule module what an expression means.
 
+use crate::schedule::Schedule;
+
 use super::problem::TextProblem;
 
 /// What one entry of `schedule` is.
@@ -13,15 +15,9 @@ pub(super) enum When {
 
 /// Checks one expression; `job` is the job's name, for the slots that `H` stands for.
 pub(super) fn check_schedule(text: &str, job: &str) -> Result<When, TextProblem> {
-    let _ = job;
-    let fields = text.split_whitespace().count();
-    match text {
-        "@reboot" => Ok(When::AtStart),
-        _ if text.starts_with('@') || (5..=6).contains(&fields) => Ok(When::Slots),
-        _ => {
-            let message =
-                format!("a schedule has five fields, or six with seconds in front; here are {fields}");
-            Err(TextProblem::new(0..text.len(), message, "write it like \"30 2 * * *\" (every day at 02:30)"))
-        }
+    match Schedule::parse(text, job) {
+        Ok(schedule) if schedule.is_reboot() => Ok(When::AtStart),
+        Ok(_) => Ok(When::Slots),
+        Err(error) => Err(TextProblem { span: error.span, message: error.message, help: error.help }),
     }
 }

@@ -32,6 +32,13 @@ pub(super) fn timing(reader: &mut Reader<'_>, job: &str, host: &dyn Host) -> Tim
         pointless(reader, "jitter", "`schedule` or `every`");
         pointless(reader, "catch-up", "`schedule` or `every`");
     }
+    if !schedules.is_empty()
+        && every.is_some()
+        && let Some(span) = reader.name_span(Root, "every")
+    {
+        let message = "a job has either `schedule` or `every`, not both";
+        reader.report.error_help(&span, message, "take one of them out, or make two jobs of it");
+    }
     if let (Some(jitter), Some(every)) = (&jitter, every)
         && jitter.value > every
     {

@@ -48,7 +48,7 @@ fn a_job_of_one_line_has_the_written_defaults_and_no_hidden_limit() {
     assert_eq!(good("command = [\"true\"]"), expected);
 }
 
-/// A file with every key.
+/// A file with every key but `every`, which `schedule` excludes.
 pub(super) const FULL: &str = r#"
 description = "Rebuilds the search index"
 command = ["/usr/bin/python3", "-m", "app.index", "line\nline"]
@@ -59,7 +59,6 @@ umask = "0027"
 environment-file = ["/srv/env", "-/srv/env.local"]
 enabled = false
 schedule = ["30 2 * * *", "@reboot", "0 */5 * * * *"]
-every = "1h30m"
 at-start = false
 timezone = "Europe/Vienna"
 jitter = "500ms"
@@ -107,7 +106,7 @@ view = ["@support"]
 "#;
 
 #[test]
-fn a_file_with_every_key_means_what_it_says() {
+fn a_file_with_all_keys_means_what_it_says() {
     let strings = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
     let expected = Definition {
         name: "indexer".to_owned(),
@@ -125,7 +124,7 @@ fn a_file_with_every_key_means_what_it_says() {
         enabled: false,
         timing: Timing {
             schedules: strings(&["30 2 * * *", "0 */5 * * * *"]),
-            every_ms: Some(5_400_000),
+            every_ms: None,
             at_start: true,
             timezone: Some("Europe/Vienna".to_owned()),
             jitter_ms: 500,

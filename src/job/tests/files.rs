@@ -190,7 +190,7 @@ fn a_file_that_is_too_large_is_not_taken() {
     let fits = format!("{GOOD}#{}", "x".repeat(limit - GOOD.len() - 1));
     assert!(load(&write(dir.path(), "fits.toml", &fits)).is_ok());
     let path = write(dir.path(), "large.toml", fits + "x");
-    assert_eq!(told(&path), "large.toml: the file is larger than 256K, which is the most for a job file");
+    assert_eq!(told(&path), "large.toml: the file is larger than 64K, which is the most for a job file");
 }
 
 #[test]
