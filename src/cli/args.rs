@@ -102,7 +102,7 @@ pub(super) struct Status {
 pub(super) struct Next {
     /// Which job
     pub(super) job: Option<String>,
-    /// A crontab expression to try out; several are read as one job's
+    /// A crontab expression to try out; several are read as one job's (an `H` as that of a job without a name)
     #[arg(long, value_name = "EXPR")]
     pub(super) schedule: Vec<String>,
     /// The zone that --schedule is read in [default: the host's]
@@ -195,7 +195,7 @@ pub fn command() -> clap::Command {
 
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
-    if !is_name(name) {
+    if !crate::job::envfile::is_name(name) {
         return Err("a name is letters, digits and `_`, and does not begin with a digit".to_owned());
     }
     Ok((name.to_owned(), value.to_owned()))
@@ -207,10 +207,4 @@ fn instant(text: &str) -> Result<jiff::Timestamp, String> {
 
 fn outcome(text: &str) -> Result<Outcome, String> {
     text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

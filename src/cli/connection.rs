@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::limits;
 use crate::protocol::{Call, Error, INTERFACE, Reply, encode};
+use crate::sys::peer;
 
 use super::failure::Failure;
-use super::later;
 
 /// Bytes that are read at a time.
 const PIECE: usize = 16 * 1024;
@@ -176,7 +176,7 @@ impl Connection {
         }
         self.stream.set_read_timeout(left).map_err(|e| Failure::system("a timeout can't be set", &e))?;
         let mut piece = [0; PIECE];
-        match later::receive(&self.stream, &mut piece) {
+        match peer::receive_with_fd(&self.stream, &mut piece) {
             Ok((0, _)) => Err(self.gone(if self.bytes.is_empty() {
                 "it has closed the connection before it answered"
             } else {

@@ -1,25 +1,27 @@
 //! How a run ended, as a sentence and as an exit code of `ebb run-now --wait`. Knows no socket.
 
-use crate::journal::history::HistoryLine;
+use crate::exit::{self, Code};
+use crate::journal::HistoryLine;
 use crate::words::Outcome;
 
-use super::{figures, later};
+use super::figures;
 
 /// The exit code of a client that waited for this end: the run's own where it has one.
 ///
 /// What timeout(1) and the shells give: 124 for a timeout, 128 and the number of a signal, so 137 for an OOM kill.
-pub(super) fn exit_code(line: &HistoryLine) -> u8 {
+pub(super) fn exit_code(line: &HistoryLine) -> Code {
     let code = line.exit_code.and_then(|code| u8::try_from(code).ok());
     match line.outcome {
-        Outcome::Success => code.unwrap_or(0),
+        Outcome::Success => code.map_or(exit::OK, Code),
         // A job whose `success-codes` leave out 0 may fail with 0, and that is no success.
-        Outcome::ExitCode => code.filter(|code| *code != 0).unwrap_or(1),
+        Outcome::ExitCode => code.filter(|code| *code != 0).map_or(exit::RUN_FAILED, Code),
         Outcome::Signal => {
-            line.signal.and_then(|n| u8::try_from(n).ok()).map_or(1, |n| n.saturating_add(128))
+            let number = line.signal.and_then(|n| u8::try_from(n).ok());
+            number.map_or(exit::RUN_FAILED, |n| Code(n.saturating_add(128)))
         }
-        Outcome::Timeout => 124,
-        Outcome::OomKill => 137,
-        Outcome::StartFailed | Outcome::Canceled | Outcome::Lost | Outcome::Skipped => 1,
+        Outcome::Timeout => exit::TIMED_OUT,
+        Outcome::OomKill => exit::OOM_KILLED,
+        Outcome::StartFailed | Outcome::Canceled | Outcome::Lost | Outcome::Skipped => exit::RUN_FAILED,
     }
 }
 
@@ -32,7 +34,7 @@ pub(super) fn outcome(line: &HistoryLine) -> String {
             Outcome::Success => format!("{word}, exit code {code}"),
             _ => format!("{word} {code}"),
         },
-        (Outcome::Signal, _, Some(number), _) => match later::signal_name(number) {
+        (Outcome::Signal, _, Some(number), _) => match crate::job::signal_name(number) {
             Some(name) => format!("{word} {number} {name}"),
             None => format!("{word} {number}"),
         },
@@ -81,9 +83,10 @@ pub(super) mod tests {
             exit_code: None,
             signal: None,
             slot: None,
+            at: Wall(1_769_857_231_000),
             queued_at: Some(Wall(1_769_857_200_000)),
             started_at: Some(Wall(1_769_857_200_000)),
-            finished_at: Wall(1_769_857_231_000),
+            finished_at: Some(Wall(1_769_857_231_000)),
             duration_ms: Some(31_000),
             peak_anon_bytes: None,
             peak_total_bytes: None,
@@ -122,7 +125,7 @@ pub(super) mod tests {
             (with(Outcome::Skipped, None, None), 1),
         ];
         for (line, code) in table {
-            assert_eq!(exit_code(&line), code, "{}", outcome(&line));
+            assert_eq!(exit_code(&line).0, code, "{}", outcome(&line));
         }
     }
 

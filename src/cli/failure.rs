@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::exit::{self, Code};
 use crate::protocol::Error;
 
 /// What ends a verb early. Each text says what was tried, on what, and what to do.
@@ -25,23 +26,20 @@ pub(super) enum Failure {
     Unread,
 }
 
-/// The exit code of a client that job files with problems made useless (sysexits(3), EX_CONFIG).
-pub(super) const PROBLEMS: u8 = 78;
-
 /// What a verb gives: its exit code, or why it ended early.
-pub(super) type Done = Result<u8, Failure>;
+pub(super) type Done = Result<Code, Failure>;
 
 impl Failure {
     /// The exit code, after sysexits(3).
-    pub(super) fn exit_code(&self) -> u8 {
+    pub(super) fn exit_code(&self) -> Code {
         match self {
-            Self::Unread => 0,
-            Self::Usage(_) => 2,
-            Self::NoDaemon(_) | Self::Gone(_) => 69,
-            Self::System(_) => 71,
-            Self::Busy(_) => 75,
-            Self::NotAllowed(_) => 77,
-            Self::Refused(error) => error.exit_code(),
+            Self::Unread => exit::OK,
+            Self::Usage(_) => exit::USAGE,
+            Self::NoDaemon(_) | Self::Gone(_) => exit::NO_DAEMON,
+            Self::System(_) => exit::OS,
+            Self::Busy(_) => exit::BUSY,
+            Self::NotAllowed(_) => exit::NOT_ALLOWED,
+            Self::Refused(error) => Code(error.exit_code()),
         }
     }
 
@@ -102,7 +100,7 @@ mod tests {
             (refused(Refusal::NotAllowed(text())), 77),
         ];
         for (failure, code) in table {
-            assert_eq!(failure.exit_code(), code, "{failure:?}");
+            assert_eq!(failure.exit_code().0, code, "{failure:?}");
         }
     }
 
@@ -110,7 +108,7 @@ mod tests {
     fn only_a_closed_pipe_ends_without_a_word() {
         assert!(matches!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)), Failure::Unread));
         let full = Failure::from(io::Error::from(io::ErrorKind::StorageFull));
-        assert_eq!(full.exit_code(), 71);
+        assert_eq!(full.exit_code().0, 71);
         assert!(full.to_string().contains("can't be printed"));
     }
 }

@@ -48,6 +48,11 @@ pub(super) fn roughly(ms: u64) -> String {
     format!("{amount} {name}")
 }
 
+/// `1 job`, `2 jobs`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Text from elsewhere in one line: what a terminal would act on instead of showing it becomes a blank.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if acts_on_terminal(c) { ' ' } else { c }).collect()

@@ -1,11 +1,10 @@
 //! Copies a run's output as it comes until the run has ended. Decides neither where it goes nor what the end means.
 
-use std::io::Write;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::journal::history::HistoryLine;
+use crate::journal::HistoryLine;
 use crate::journal::record::RunId;
 use crate::protocol::LogFile;
 

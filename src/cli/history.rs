@@ -2,7 +2,9 @@
 
 use jiff::civil;
 
-use crate::journal::history::HistoryLine;
+use crate::exit;
+use crate::job::Millis;
+use crate::journal::HistoryLine;
 use crate::protocol::HistoryQuery;
 
 use super::failure::{Done, Failure};
@@ -10,7 +12,7 @@ use super::screen::{BAD, Look, QUIET, Screen};
 use super::table::{self, Column, Row};
 use super::target::Target;
 use super::times::Moment;
-use super::{args, ended, figures, later};
+use super::{args, ended, figures};
 
 const COLUMNS: [Column; 9] = [
     Column { heading: "ID", is_number: true },
@@ -49,11 +51,11 @@ pub(super) fn run(args: &args::History, target: &Target, screen: &mut Screen) ->
     if args.json {
         screen.json(&lines)?;
     } else if lines.is_empty() {
-        writeln!(screen.out, "no run has ended{}", if is_narrowed(args) { " that fits" } else { " yet" })?;
+        screen.say(if is_narrowed(args) { "no run has ended that fits" } else { "no run has ended yet" })?;
     } else {
-        screen.out.write_all(overview(&lines, &moment, screen.look).as_bytes())?;
+        screen.print(&overview(&lines, &moment, screen.look))?;
     }
-    Ok(0)
+    Ok(exit::OK)
 }
 
 const fn is_narrowed(args: &args::History) -> bool {
@@ -62,7 +64,7 @@ const fn is_narrowed(args: &args::History) -> bool {
 
 /// An instant that was written as `2h`, as a day, a local time, or RFC 3339; in milliseconds since 1970 UTC.
 pub(super) fn since(text: &str, moment: &Moment) -> Result<i64, Failure> {
-    if let Ok(ms) = later::millis(text) {
+    if let Ok(Millis(ms)) = text.parse() {
         return Ok(moment.now.as_millisecond().saturating_sub(i64::try_from(ms).unwrap_or(i64::MAX)));
     }
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
@@ -87,7 +89,7 @@ fn row(line: &HistoryLine, moment: &Moment) -> Row {
         None | Some(0 | 1) => line.trigger.to_string(),
         Some(attempt) => format!("{} {attempt}", line.trigger),
     };
-    let started = line.started_at.or(line.slot).or(line.queued_at).unwrap_or(line.finished_at);
+    let started = line.started_at.or(line.slot).or(line.queued_at).unwrap_or(line.at);
     let style = match line.id {
         None => Some((3, QUIET)),
         Some(_) => (!line.outcome.is_success()).then_some((3, BAD)),

@@ -97,14 +97,14 @@ mod tests {
         assert_eq!(read(file.path()).unwrap().len() as u64, limits::INPUT_MAX);
         file.as_file().set_len(limits::INPUT_MAX + 1).unwrap();
         let failure = read(file.path()).unwrap_err();
-        assert_eq!(failure.exit_code(), 2);
+        assert_eq!(failure.exit_code().0, 2);
         assert!(failure.to_string().contains("1048576 bytes"), "{failure}");
     }
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let failure = read(Path::new("/nonexistent/input")).unwrap_err();
-        assert_eq!(failure.exit_code(), 71);
+        assert_eq!(failure.exit_code().0, 71);
         assert!(failure.to_string().contains("/nonexistent/input"));
     }
 }

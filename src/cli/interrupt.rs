@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
-use super::failure::Failure;
+use crate::exit;
 
-/// Exit code of a client that was interrupted: 128 and SIGINT.
-const INTERRUPTED: i32 = 130;
+use super::failure::Failure;
 
 /// Tells, from a thread of its own, that a run goes on when the client is interrupted.
 pub(super) struct Interrupt {
@@ -32,7 +31,7 @@ impl Interrupt {
             if signals.forever().next().is_some() {
                 let word = word(shared.load(Ordering::Relaxed), &job);
                 let _ = writeln!(std::io::stderr(), "\n{word}");
-                std::process::exit(INTERRUPTED);
+                std::process::exit(exit::INTERRUPTED.0.into());
             }
         };
         std::thread::Builder::new().name("interrupt".to_owned()).spawn(wait).map_err(failed)?;

@@ -2,7 +2,9 @@
 //! exit code. Knows ebbd by its protocol alone.
 
 mod args;
+mod check;
 mod connection;
+mod doctor;
 mod ended;
 mod failure;
 mod figures;
@@ -10,7 +12,6 @@ mod follow;
 mod history;
 mod input;
 mod interrupt;
-mod later;
 mod logs;
 mod next;
 mod output;
@@ -24,6 +25,7 @@ mod stop;
 mod table;
 mod target;
 mod times;
+mod upcoming;
 mod waiting;
 
 #[cfg(test)]
@@ -33,8 +35,11 @@ mod tests;
 
 use std::ffi::OsString;
 use std::io;
+use std::process::ExitCode;
 
 use clap::Parser;
+
+use crate::exit::{self, Code};
 
 use args::{Cli, Verb};
 use failure::{Done, Failure};
@@ -44,21 +49,21 @@ use target::Target;
 pub use args::command;
 
 /// Runs the client on a command line, the name of the program first, and gives its exit code.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help that nobody reads is no failure.
             let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(2);
+            return if error.use_stderr() { exit::USAGE } else { exit::OK }.into();
         }
     };
-    let target = Target::of(cli.socket, later::uid(), |name| std::env::var_os(name));
+    let target = Target::of(cli.socket, nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name));
     let env = |name: &str| std::env::var_os(name);
     let (look, err_look) = (Look::of(&io::stdout(), env), Look::of(&io::stderr(), env));
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut screen = Screen { out: &mut out, err: &mut io::stderr(), look, err_look };
-    finish(dispatch(&cli.verb, &target, &mut screen), &mut screen)
+    finish(dispatch(&cli.verb, &target, &mut screen), &mut screen).into()
 }
 
 fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
@@ -72,12 +77,13 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::Pause(args) => pause::pause(args, target, screen),
         Verb::Resume(args) => pause::resume(args, target, screen),
         Verb::Reload(args) => reload::run(args, target, screen),
-        Verb::Check(_) | Verb::Doctor(_) => Err(Failure::Usage("not yet".to_owned())),
+        Verb::Check(args) => check::run(args, screen),
+        Verb::Doctor(args) => doctor::run(args, target, screen),
     }
 }
 
 /// Prints what is left to be printed, a failure included, and gives the exit code.
-fn finish(done: Done, screen: &mut Screen) -> u8 {
+fn finish(done: Done, screen: &mut Screen) -> Code {
     let flushed = screen.out.flush().map_err(Failure::from);
     match done.and_then(|code| flushed.map(|()| code)) {
         Ok(code) => code,

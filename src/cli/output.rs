@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
 
+use crate::sys::output;
+
 use super::failure::Failure;
-use super::later;
 
 /// Bytes copied at a time.
 const PIECE: usize = 64 * 1024;
@@ -65,7 +66,7 @@ impl Output {
             return Ok(false);
         }
         // A file system that knows no holes says that all is data.
-        let data = later::next_data(&self.file, self.at)?.unwrap_or(size);
+        let data = output::next_data(&self.file, self.at)?.unwrap_or(size);
         self.has_dropped |= data > self.at;
         self.at = data;
         Ok(data < size)

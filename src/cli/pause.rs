@@ -7,6 +7,7 @@ use super::args;
 use super::failure::Done;
 use super::screen::Screen;
 use super::target::Target;
+use crate::exit;
 
 pub(super) fn pause(args: &args::OneJob, target: &Target, screen: &mut Screen) -> Done {
     let said =
@@ -31,7 +32,7 @@ fn switch(
     if args.json {
         screen.json(&json!({ "job": args.job, "paused": is_paused }))?;
     } else {
-        writeln!(screen.out, "{said}")?;
+        screen.say(said)?;
     }
-    Ok(0)
+    Ok(exit::OK)
 }

@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
+use crate::exit;
 use crate::protocol::ReloadReport;
 
 use super::args;
-use super::failure::{Done, PROBLEMS};
+use super::failure::Done;
+use super::figures::counted;
 use super::screen::Screen;
 use super::target::Target;
 
@@ -15,9 +17,9 @@ pub(super) fn run(args: &args::Plain, target: &Target, screen: &mut Screen) -> D
         screen.json(&report)?;
     } else {
         screen.problems(report.problems.iter().map(String::as_str))?;
-        writeln!(screen.out, "{}", sentence(&report))?;
+        screen.say(&sentence(&report))?;
     }
-    Ok(if report.problems.is_empty() { 0 } else { PROBLEMS })
+    Ok(if report.problems.is_empty() { exit::OK } else { exit::CONFIG })
 }
 
 fn sentence(report: &ReloadReport) -> String {
@@ -37,9 +39,4 @@ fn sentence(report: &ReloadReport) -> String {
         parts.push(format!("{problems}; a file with a problem leaves its loaded version in force"));
     }
     parts.join("; ")
-}
-
-/// `1 job`, `2 jobs`.
-pub(super) fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::journal::history::HistoryLine;
+use crate::exit::{self, Code};
+use crate::journal::HistoryLine;
 use crate::protocol::{Reply, RunNow, RunNowReply};
 
 use super::connection::Connection;
@@ -14,7 +15,7 @@ use super::waiting::Waiting;
 use super::{args, ended, follow, input};
 
 /// Exit code of a client that nobody listens to any more while it waits: 128 and SIGPIPE. How the run ends is open.
-const UNREAD: u8 = 141;
+const UNREAD: Code = Code(141);
 
 pub(super) fn run(args: &args::RunNow, target: &Target, screen: &mut Screen) -> Done {
     let payload = args.input.as_deref().map(input::read).transpose()?;
@@ -38,9 +39,9 @@ pub(super) fn run(args: &args::RunNow, target: &Target, screen: &mut Screen) -> 
         if args.json {
             screen.json(&accepted)?;
         } else {
-            writeln!(screen.out, "{}", accepted_sentence(&accepted, &args.job))?;
+            screen.say(&accepted_sentence(&accepted, &args.job))?;
         }
-        Ok(0)
+        Ok(exit::OK)
     }
 }
 
@@ -91,7 +92,7 @@ fn tell_end(accepted: &RunNowReply, end: HistoryLine, args: &args::RunNow, scree
     } else if args.follow {
         screen.remark(LIVELY, &sentence)?;
     } else if !args.json {
-        writeln!(screen.out, "{}", screen.look.paint(LIVELY, &sentence))?;
+        screen.say(&screen.look.paint(LIVELY, &sentence))?;
     }
     if args.json {
         screen.json(&Waited { run: accepted.run, merged: accepted.merged, result: end })?;

@@ -78,6 +78,22 @@ impl Screen<'_> {
         Ok(writeln!(self.out, "{text}")?)
     }
 
+    /// Prints a text that ends its own lines.
+    ///
+    /// # Errors
+    /// When it can't be printed.
+    pub(super) fn print(&mut self, text: &str) -> Result<(), Failure> {
+        Ok(self.out.write_all(text.as_bytes())?)
+    }
+
+    /// Prints a line.
+    ///
+    /// # Errors
+    /// When it can't be printed.
+    pub(super) fn say(&mut self, line: &str) -> Result<(), Failure> {
+        Ok(writeln!(self.out, "{line}")?)
+    }
+
     /// Says in a style something besides what was asked for.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::exit;
 use crate::protocol::{DoctorReport, JobStatus, RunStatus, StatusReply};
 
 use super::connection::Connection;
@@ -39,13 +40,13 @@ pub(super) fn run(args: &args::Status, target: &Target, screen: &mut Screen) -> 
         let moment = Moment::read();
         jobs.iter().try_for_each(|job| status_detail::print(job, &moment, screen))?;
     } else if jobs.is_empty() {
-        writeln!(screen.out, "{}", first_job(&mut connection))?;
+        screen.say(&first_job(&mut connection))?;
     } else {
-        screen.out.write_all(overview(&jobs, &Moment::read(), screen.look).as_bytes())?;
+        screen.print(&overview(&jobs, &Moment::read(), screen.look))?;
     }
     screen.out.flush()?;
     screen.problems(problems.iter().map(String::as_str))?;
-    Ok(0)
+    Ok(exit::OK)
 }
 
 pub(super) fn overview(jobs: &[JobStatus], moment: &Moment, look: Look) -> String {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::exit;
 use crate::protocol::StopReply;
 
 use super::args;
@@ -18,9 +19,9 @@ pub(super) fn run(args: &args::Stop, target: &Target, screen: &mut Screen) -> Do
     if args.json {
         screen.json(&stopped)?;
     } else {
-        writeln!(screen.out, "{}", sentence(&stopped.runs, args.job.as_deref()))?;
+        screen.say(&sentence(&stopped.runs, args.job.as_deref()))?;
     }
-    Ok(0)
+    Ok(exit::OK)
 }
 
 fn sentence(runs: &[u64], job: Option<&str>) -> String {

@@ -119,7 +119,7 @@ mod tests {
         drop(UnixListener::bind(&dead).unwrap());
         let failure = Target { sockets: vec![none.clone(), dead.clone()] }.connect().unwrap_err();
         let text = failure.to_string();
-        assert_eq!(failure.exit_code(), 69);
+        assert_eq!(failure.exit_code().0, 69);
         assert!(text.contains(&format!("{}: there is no such socket", none.display())), "{text}");
         assert!(text.contains(&format!("{}: nobody listens there", dead.display())), "{text}");
         assert!(text.contains("systemctl start ebbd"), "{text}");
@@ -130,7 +130,7 @@ mod tests {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         let none = io::Error::from(io::ErrorKind::NotFound);
         let failure = not_there(&[(Path::new("/own"), none), (Path::new("/system"), denied)]);
-        assert_eq!(failure.exit_code(), 77);
+        assert_eq!(failure.exit_code().0, 77);
         assert!(failure.to_string().contains("/system: you may not open this socket"), "{failure}");
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +11,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::protocol::{Call, Refusal, encode};
+use crate::sys::peer;
 
-use super::later;
 use super::screen::{Look, Screen};
 use super::target::Target;
 
@@ -79,7 +80,7 @@ pub(super) fn ebb(line: &[&str], target: &Target, look: Look) -> Printed {
     let cli = super::args::Cli::try_parse_from(words).unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut screen = Screen { out: &mut out, err: &mut err, look, err_look: look };
-    let code = super::finish(super::dispatch(&cli.verb, target, &mut screen), &mut screen);
+    let code = super::finish(super::dispatch(&cli.verb, target, &mut screen), &mut screen).0;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Printed { code, out: text(out), err: text(err) }
 }
@@ -115,7 +116,7 @@ impl Peer {
     /// The last reply, with a file.
     pub(super) fn say_with_file(&mut self, parameters: &impl Serialize, file: &File) {
         let frame = encode(&json!({ "parameters": parameters })).unwrap();
-        assert_eq!(later::send_with_file(&self.stream, &frame, file).unwrap(), frame.len());
+        assert_eq!(peer::send_with_fd(&self.stream, &frame, file.as_fd()).unwrap(), frame.len());
     }
 
     /// A refusal.

@@ -3,8 +3,10 @@
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Unit, Zoned};
 
+use crate::schedule::zone;
+use crate::sys::zoneinfo;
+
 use super::figures;
-use super::later;
 
 /// Where and when a person looks at the screen.
 #[derive(Debug, Clone)]
@@ -18,7 +20,7 @@ pub(super) struct Moment {
 impl Moment {
     /// Now and here.
     pub(super) fn read() -> Self {
-        Self { now: Timestamp::now(), zone: later::host_zone() }
+        Self { now: Timestamp::now(), zone: host_zone() }
     }
 
     /// `2026-01-31 14:05:10` in local time.
@@ -61,6 +63,15 @@ impl Moment {
     fn local(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.zone.clone())
     }
+}
+
+/// A zone by its name; none where neither the system nor the bundled database knows it.
+pub(super) fn zone_named(name: &str) -> Option<TimeZone> {
+    zone::from_tzif(name, &zoneinfo::read(name)?).ok()
+}
+
+fn host_zone() -> TimeZone {
+    zone_named(&zoneinfo::host_zone()).unwrap_or(TimeZone::UTC)
 }
 
 /// An instant of a reply. ebbd writes RFC 3339; anything else is as good as nothing.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::journal::history::HistoryLine;
+use crate::journal::HistoryLine;
 use crate::journal::record::RunId;
 use crate::limits;
 use crate::protocol::Reply;
@@ -139,7 +139,7 @@ mod tests {
         drop(fake);
         let mut err = Vec::new();
         let failure = waiting.end(None, &mut err).unwrap_err();
-        assert_eq!(failure.exit_code(), 69);
+        assert_eq!(failure.exit_code().0, 69);
         assert!(String::from_utf8(err).unwrap().contains("`ebb history` tells"));
     }
 }

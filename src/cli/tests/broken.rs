@@ -123,7 +123,7 @@ fn what_ebbd_says_before_it_closes_the_door_is_heard() {
     let mut connection = crate::cli::target::Target::at(path).connect().unwrap();
     door.join().unwrap();
     let refused = connection.call::<Value>("Reload", &json!({})).unwrap_err();
-    assert_eq!(refused.exit_code(), 75, "{refused}");
+    assert_eq!(refused.exit_code().0, 75, "{refused}");
     assert!(refused.to_string().contains("64 clients"));
 }
 
@@ -179,8 +179,8 @@ fn a_reader_that_has_gone_ends_the_verb_without_a_word() {
     let mut err = Vec::new();
     let look = crate::cli::screen::Look::PLAIN;
     let mut screen = crate::cli::screen::Screen { out: &mut Closed, err: &mut err, look, err_look: look };
-    let done = screen.json(&json!([])).map(|()| 0);
+    let done = screen.json(&json!([])).map(|()| crate::exit::OK);
     assert!(matches!(done, Err(Failure::Unread)));
-    assert_eq!(crate::cli::finish(done, &mut screen), 0);
+    assert_eq!(crate::cli::finish(done, &mut screen), crate::exit::OK);
     assert!(err.is_empty());
 }

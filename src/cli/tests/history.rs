@@ -8,7 +8,7 @@ use crate::cli::screen::Look;
 use crate::cli::testing::Fake;
 use crate::cli::times::tests::noon;
 use crate::clock::Wall;
-use crate::journal::history::HistoryLine;
+use crate::journal::HistoryLine;
 use crate::words::{Outcome, SkipReason, Trigger};
 
 fn lines() -> Vec<HistoryLine> {
@@ -109,7 +109,7 @@ fn since_when_can_be_written_in_four_ways() {
         assert_eq!(history::since(text, &noon()).unwrap(), expected.as_millisecond(), "{text}");
     }
     let failure = history::since("yesterday-ish", &noon()).unwrap_err();
-    assert_eq!(failure.exit_code(), 2);
+    assert_eq!(failure.exit_code().0, 2);
     assert!(failure.to_string().contains("`2026-01-31`"), "{failure}");
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::ended::tests::line;
 use crate::cli::testing::Fake;
-use crate::journal::history::HistoryLine;
+use crate::journal::HistoryLine;
 use crate::protocol::Refusal;
 use crate::words::Outcome;
 
@@ -129,8 +129,7 @@ fn followed(opened: usize) -> Fake {
 #[test]
 fn following_copies_the_output_and_ends_as_the_run_does() {
     for opened in [1, 3] {
-        let printed =
-            followed(opened).ebb(&["run-now", "indexer", "--follow"]);
+        let printed = followed(opened).ebb(&["run-now", "indexer", "--follow"]);
         assert_eq!((printed.code, printed.out.as_str()), (4, "first\nlast\n"));
         let err = "run 42 of indexer accepted\nrun 42 of indexer: exit-code 4 after 31.0 s\n";
         assert_eq!(printed.err, err);
