@@ -15,6 +15,7 @@
 //! | [`sys`] | the only place of system calls, `/proc`, `/sys` and unsafe code |
 //! | [`words`], [`clock`], [`limits`] | the vocabulary, the two clocks, every bound in one table |
 
+pub mod cli;
 pub mod clock;
 pub mod daemon;
 pub mod engine;

@@ -28,6 +28,14 @@ pub const FRAME_TIMEOUT_MS: u64 = 10_000;
 pub const REPLY_TIMEOUT_MS: u64 = 10_000;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
+/// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.
+pub const REPLY_MAX: usize = 64 * 1024 * 1024;
+/// How long the client waits for an answer that is no run's end, in milliseconds; then it says so and ends.
+pub const ANSWER_TIMEOUT_MS: u64 = 30_000;
+/// How long a client that waits for a run's end tries to reach an ebbd that has gone, in milliseconds; then it gives up.
+pub const RECONNECT_MS: u64 = 60_000;
+/// Most instants that one `ebb next` shows; more are a mistake in its usage.
+pub const NEXT_COUNT_MAX: u32 = 100_000;
 /// Arguments that a demand may carry; more are refused.
 pub const ARGS_MAX: usize = 256;
 /// Environment names that a demand may carry; more are refused.

@@ -51,17 +51,18 @@ pub fn punch(file: &impl AsFd, max: u64) -> io::Result<()> {
     }
 }
 
-/// Where the content begins after what was punched out: 0 for a whole file, its length for an empty one.
+/// Where content stands at or after `from`, behind what was punched out; none where nothing comes up to the end. The
+/// descriptor's own position moves there.
 ///
 /// # Errors
 /// Whatever lseek(2) says.
-pub fn data_start(file: &impl AsFd) -> io::Result<u64> {
-    match lseek(file.as_fd(), 0, Whence::SeekData) {
-        Ok(start) => Ok(u64::try_from(start).unwrap_or(0)),
-        // No data up to the end.
-        Err(nix::errno::Errno::ENXIO) => Ok(File::from(file.as_fd().try_clone_to_owned()?).metadata()?.len()),
+pub fn next_data(file: &impl AsFd, from: u64) -> io::Result<Option<u64>> {
+    let at = i64::try_from(from).map_err(io::Error::other)?;
+    match lseek(file.as_fd(), at, Whence::SeekData) {
+        Ok(start) => Ok(u64::try_from(start).ok()),
+        Err(nix::errno::Errno::ENXIO) => Ok(None),
         // A file system without holes has data everywhere.
-        Err(nix::errno::Errno::EINVAL) => Ok(0),
+        Err(nix::errno::Errno::EINVAL) => Ok(Some(from)),
         Err(error) => Err(error.into()),
     }
 }
@@ -85,7 +86,7 @@ mod tests {
         punch(&ours, max).unwrap();
         writeln!(writer, "the last line").unwrap();
         assert!(disk_bytes(&ours).unwrap() <= max, "{}", disk_bytes(&ours).unwrap());
-        let start = data_start(&ours).unwrap();
+        let start = next_data(&ours, 0).unwrap().unwrap();
         assert!(start > 0);
         let mut reader = File::open(&path).unwrap();
         reader.seek(SeekFrom::Start(start)).unwrap();
@@ -96,8 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_begins_at_its_end() {
-        let file = tempfile::tempfile().unwrap();
-        assert_eq!(data_start(&file).unwrap(), 0);
+    fn an_empty_file_and_the_end_of_any_other_have_no_data() {
+        let mut file = tempfile::tempfile().unwrap();
+        assert_eq!(next_data(&file, 0).unwrap(), None);
+        file.write_all(b"x").unwrap();
+        assert_eq!(next_data(&file, 0).unwrap(), Some(0));
+        assert_eq!(next_data(&file, 1).unwrap(), None);
     }
 }

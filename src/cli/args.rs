@@ -1,0 +1,210 @@
+//! What can be written after `ebb`, and nothing of what it does. Each verb's part is built only when it is called for
+//! (`defer`): a run-now pays for its own flags alone.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
+
+use crate::limits;
+use crate::words::Outcome;
+
+/// Shown below the list of verbs.
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 the run failed, 2 usage, 69 ebbd does not answer, 71 the system refused something,
+75 busy or full, 77 not allowed, 78 a job file has a problem. `run-now --wait` gives the run's own.";
+
+const RUN_NOW_HELP: &str = "\
+With --wait or --follow the exit code is the run's own: what its program exited with, 128+n for signal n, 124 for a
+timeout, 137 for an OOM kill, 1 where it did not start, was canceled or skipped, or its end is not known. Ctrl-C ends
+the client with 130 and leaves the run alone.";
+
+const NEXT_HELP: &str = "\
+A time that does not exist on a day (the clock is set forward) runs right after the gap; one that comes twice runs the
+first time. Where that has happened, a remark says so.";
+
+/// Starts jobs, shows what they did and what they cost.
+#[derive(Debug, Parser)]
+#[command(name = "ebb", version, arg_required_else_help = true, after_help = AFTER_HELP, max_term_width = 110)]
+pub(super) struct Cli {
+    /// The socket of the ebbd to talk to [env: EBB_SOCKET]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(super) socket: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// The verbs, one file each.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(super) enum Verb {
+    /// Start a run of a job now
+    #[command(after_help = RUN_NOW_HELP)]
+    RunNow(RunNow),
+    /// What the jobs are doing
+    Status(Status),
+    /// When a job, or any schedule, is due
+    #[command(after_help = NEXT_HELP)]
+    Next(Next),
+    /// How runs ended and what they cost, the newest last
+    History(History),
+    /// What a run has written
+    Logs(Logs),
+    /// End a run, or all runs of a job
+    Stop(Stop),
+    /// Hold back a job's own triggers
+    Pause(OneJob),
+    /// Let a job's own triggers count again
+    Resume(OneJob),
+    /// Have ebbd read the job files again
+    Reload(Plain),
+    /// Check job files without ebbd
+    Check(Check),
+    /// What enforces limits on this host, and why nothing stronger
+    Doctor(Plain),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunNow {
+    /// Which job
+    pub(super) job: String,
+    /// Wait for its end and exit as it did
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// Copy its output as it comes, and wait for its end
+    #[arg(long, conflicts_with = "json")]
+    pub(super) follow: bool,
+    /// Set a variable in its environment; the job's [accept] has to list the name
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(super) env: Vec<(String, String)>,
+    /// Give it this file as standard input (`-`: the client's own); the job's [accept] has to take it
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Arguments appended to its command; the job's [accept] has to take them
+    #[arg(last = true, value_name = "ARG")]
+    pub(super) args: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// This job alone, in detail
+    pub(super) job: Option<String>,
+    /// Print a JSON array
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["job", "schedule"]).required(true)))]
+pub(super) struct Next {
+    /// Which job
+    pub(super) job: Option<String>,
+    /// A crontab expression to try out; several are read as one job's (an `H` as that of a job without a name)
+    #[arg(long, value_name = "EXPR")]
+    pub(super) schedule: Vec<String>,
+    /// The zone that --schedule is read in [default: the host's]
+    #[arg(long, value_name = "ZONE", conflicts_with = "job")]
+    pub(super) timezone: Option<String>,
+    /// Only what comes later than this, an RFC 3339 instant [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub(super) from: Option<jiff::Timestamp>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::NEXT_COUNT_MAX)))]
+    pub(super) count: u32,
+    /// Print a JSON array of RFC 3339 instants
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// Of this job alone
+    pub(super) job: Option<String>,
+    /// What ended since then: `2h` or `7d` ago, a day such as `2026-01-31`, or an RFC 3339 instant
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<String>,
+    /// Of this outcome alone
+    #[arg(long, value_parser = outcome)]
+    pub(super) outcome: Option<Outcome>,
+    /// So many, the newest
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) limit: u64,
+    /// Print a JSON array
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// Which job
+    pub(super) job: String,
+    /// Of this run [default: the latest]
+    #[arg(long, value_name = "ID")]
+    pub(super) run: Option<u64>,
+    /// Go on until the run ends
+    #[arg(short, long)]
+    pub(super) follow: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["job", "run"]).required(true)))]
+pub(super) struct Stop {
+    /// All runs of this job, those that wait included
+    pub(super) job: Option<String>,
+    /// This run
+    #[arg(long, value_name = "ID")]
+    pub(super) run: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OneJob {
+    /// Which job
+    pub(super) job: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plain {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Where the job files are [default: where ebbd looks for them]
+    pub(super) dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// The whole command line as clap knows it, for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    if !crate::job::envfile::is_name(name) {
+        return Err("a name is letters, digits and `_`, and does not begin with a digit".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn instant(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "write an instant with its offset, such as 2026-03-29T00:00:00+01:00".to_owned())
+}
+
+fn outcome(text: &str) -> Result<Outcome, String> {
+    text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
+}

@@ -1,0 +1,68 @@
+//! One job in detail, for `ebb status JOB`.
+
+use crate::protocol::{JobStatus, RunStatus};
+
+use super::failure::Failure;
+use super::figures;
+use super::screen::{BAD, HEADING, LIVELY, NOTICE, Screen};
+use super::times::{self, Moment};
+
+/// Prints a job.
+///
+/// # Errors
+/// When it can't be printed.
+pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Result<(), Failure> {
+    let look = screen.look;
+    let when =
+        |text: &str| times::parse(text).map_or_else(|| text.to_owned(), |at| moment.stamp_and_relative(at));
+    let title = look.paint(HEADING, &job.job);
+    match job.description.as_str() {
+        "" => writeln!(screen.out, "{title}")?,
+        description => writeln!(screen.out, "{title}: {}", figures::one_line(description))?,
+    }
+    screen.fact("state", &state(job))?;
+    screen.fact("schedule", &schedule(job))?;
+    screen.fact("next", &job.next.as_deref().map_or_else(|| "-".to_owned(), when))?;
+    if let Some(last) = &job.last {
+        let style = if last.outcome.is_success() { LIVELY } else { BAD };
+        let outcome = look.paint(style, last.outcome.word());
+        screen.fact("last", &format!("run {}: {outcome}, {}", last.run, when(&last.finished_at)))?;
+    }
+    for run in &job.runs {
+        screen.fact(&format!("run {}", run.run), &of_run(run, moment))?;
+    }
+    for line in job.stale.iter().flat_map(|stale| figures::lines(stale)) {
+        screen.fact("file", &look.paint(NOTICE, &line))?;
+    }
+    Ok(())
+}
+
+fn state(job: &JobStatus) -> String {
+    let mut state = job.state.clone();
+    if job.paused {
+        state +=
+            &format!(" (held back by `ebb pause`; `ebb resume {}` lets it start by itself again)", job.job);
+    } else if !job.enabled {
+        state += " (`enabled = false` in its file: it does not start by itself)";
+    }
+    state
+}
+
+fn schedule(job: &JobStatus) -> String {
+    let every = job.every_ms.map(|ms| format!("every {}", figures::duration(ms)));
+    let all: Vec<_> = job.schedule.iter().map(|text| figures::one_line(text)).chain(every).collect();
+    if all.is_empty() { "none; it runs on demand".to_owned() } else { all.join(" | ") }
+}
+
+fn of_run(run: &RunStatus, moment: &Moment) -> String {
+    let trigger = match run.attempt {
+        1 => run.trigger.to_string(),
+        attempt => format!("{}, attempt {attempt}", run.trigger),
+    };
+    let since = run.started_at.as_ref().unwrap_or(&run.queued_at);
+    let since = times::parse(since).map_or_else(String::new, |at| {
+        format!(" for {}, since {}", figures::duration(moment.since_ms(at)), moment.stamp(at))
+    });
+    let peak = run.peak_anon_bytes.map_or_else(String::new, |b| format!(", peak-anon {}", figures::size(b)));
+    format!("{}{since}, {trigger}{peak}", run.state)
+}

@@ -1,0 +1,9 @@
+//! Each verb's conversation with an ebbd that answers as the test says, and what it prints.
+
+mod broken;
+mod history;
+mod logs;
+mod others;
+mod run_now;
+mod status;
+mod usage;
