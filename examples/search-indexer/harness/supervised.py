@@ -1,6 +1,7 @@
 """Runs the indexer as a job of ebbd, and measures both."""
 
 import json
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from harness.units import mib
 
 JOB = "indexer"
 SAMPLE_SECONDS = 0.2
+READY = re.compile(r"\bready\b")
 READY_SECONDS = 30.0
 CLIENT_SECONDS = 30.0
 
@@ -105,7 +107,7 @@ class Daemon:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while "ready" not in self._log.read_text(errors="replace"):
+        while not READY.search(self._log.read_text(errors="replace")):
             if self._process.poll() is not None:
                 text = self._log.read_text(errors="replace").strip()
                 raise DemoError(f"ebbd ended with {self._process.returncode}:\n{text}")
