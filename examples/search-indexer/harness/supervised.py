@@ -81,11 +81,10 @@ class Daemon:
             self._watch(seen)
             time.sleep(SAMPLE_SECONDS)
         _, errors = client.communicate()
-        history = json.loads(self._ask("history", JOB, "--json"))
+        history = self._history()
         if not history:
-            raise DemoError(
-                f"ebb run-now ended with {client.returncode} and no run:\n{errors.strip()}"
-            )
+            said = errors.strip() or "it said nothing"
+            raise DemoError(f"ebb run-now ended with {client.returncode}, without a run: {said}")
         record, output = history[-1], self._ask("logs", JOB)
         report = _last_json(output)
         if not report:
@@ -104,6 +103,15 @@ class Daemon:
         exit_code = self._children.stop(self._process)
         left = cgroups.left(cgroups.with_parents(used), self._cgroups_before)
         return exit_code, _named(_alive(run), left)
+
+    def _history(self) -> list[dict[str, Any]]:
+        """Every run of the job, the newest last."""
+        text = self._ask("history", JOB, "--json")
+        try:
+            records: list[dict[str, Any]] = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DemoError(f"ebb history --json printed no JSON ({error}): {text!r}") from error
+        return [record for record in records if record["outcome"] != "skipped"]
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
