@@ -88,7 +88,7 @@ max = "48M"
     let required = "command = [\"true\"]\nenforcement = \"required\"\n";
     let sudden = format!("{}[memory]\nmax = \"48M\"\n", eater(400, "pass"));
     let ebbd =
-        Ebbd::prepare(&[("slow", slow), ("required", required), ("sudden", &sudden)]).as_user(65534).go();
+        Ebbd::prepare(&[("slow", slow), ("required", required), ("sudden", &sudden)]).run_as(65534).go();
     let line = ebbd.run("slow");
     assert_eq!((&line["outcome"], &line["enforcement"]), (&json!("oom-kill"), &json!("rlimit")), "{line}");
     assert!(line["detail"].as_str().unwrap().contains("watchdog"), "{line}");
