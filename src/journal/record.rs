@@ -12,7 +12,7 @@ pub type RunId = u64;
 /// One line: when it was written, and what happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// When it was written, milliseconds since 1970 UTC.
+    /// When it was written.
     pub at: Wall,
     /// What happened.
     #[serde(flatten)]
@@ -114,7 +114,8 @@ pub struct Payload {
 pub struct Input {
     /// Its length in bytes.
     pub bytes: u64,
-    /// A hash of its bytes: two demands with equal payloads are one.
+    /// A hash of its bytes, keyed anew for each life of ebbd: two demands with equal payloads are one, and nobody can
+    /// make two different ones look equal. After a restart equal payloads are no longer recognised, which costs a run.
     pub hash: u64,
 }
 
