@@ -66,12 +66,22 @@ pub const OUTPUT_MAX_MIN: u64 = 64 * 1024;
 /// Default of `[output] keep`: files a job.
 pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
 
+/// How long a start waits for the lock of its state directory, in milliseconds; then ebbd says who has it and ends.
+pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Size at which the journal is rotated, in bytes.
 pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;
 /// Journal segments kept, the live one counted; the oldest beyond it is removed.
 pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
-/// Longest journal line that is read back, in bytes; a longer one is put aside as torn.
+/// Longest journal line, in bytes, its newline counted; a longer one is not written, and one that is found is skipped
+/// or, at the end, put aside as torn.
 pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
+/// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
+pub const JOURNAL_TORN_KEEP: usize = 4;
+/// Warnings about single lines that one replay gives; the rest of them are counted.
+pub const JOURNAL_WARNINGS_MAX: usize = 20;
+/// How far back the wall clock may have been set, in milliseconds, before a history query with `since` misses what was
+/// written ahead of that: it stops reading at the first entry so much older than `since`.
+pub const HISTORY_SLACK_MS: i64 = 3_600_000;
 
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
