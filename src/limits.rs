@@ -109,6 +109,8 @@ pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
 /// Largest `[output] keep`; the smallest is 1.
 pub const OUTPUT_KEEP_MAX: u32 = 10_000;
 
+/// How long a start waits for the lock of its state directory, in milliseconds; then ebbd says who has it and ends.
+pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Size at which the journal is rotated, in bytes.
 pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;
 /// Journal segments kept, the live one counted; the oldest beyond it is removed.
