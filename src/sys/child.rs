@@ -149,10 +149,10 @@ mod tests {
     fn what_a_child_used_comes_with_its_status() {
         // 20 MiB in a grandchild that the shell waits for, and some work of the shell's own.
         let line = "head -c 20971520 /dev/zero | tail -c 20971520 >/dev/null; \
-                    i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 4";
+                    i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 4";
         let reaped = end(&start(&shell(line), None));
         assert_eq!(reaped.exit, Exit::Code(4));
         assert!(reaped.max_rss_bytes > 20 << 20, "{reaped:?}");
-        assert!((10..60_000).contains(&reaped.cpu_ms), "{reaped:?}");
+        assert!((1..60_000).contains(&reaped.cpu_ms), "{reaped:?}");
     }
 }

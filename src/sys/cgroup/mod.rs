@@ -123,6 +123,12 @@ impl Ladder {
             None => reasons.push("no cgroup v2 file system is mounted here (/proc/self/mountinfo)".into()),
         }
         let lacks = |name| !ladder.v2.as_ref().is_some_and(|base| base.controllers.contains(&name));
+        if layout.v1.is_empty() {
+            if ["memory", "cpu", "pids"].into_iter().any(lacks) {
+                reasons.push("no cgroup v1 hierarchy is mounted here that could stand in".into());
+            }
+            return ladder;
+        }
         let mut need = |name| if lacks(name) { v1::prepare(&layout, name, config, reasons) } else { None };
         ladder.memory = need("memory");
         ladder.cpu = need("cpu");

@@ -53,7 +53,7 @@ pub(crate) fn prepare_tracker(
         }
     }
     if failures.is_empty() {
-        failures.push("no cgroup v1 hierarchy is mounted here".into());
+        failures.push("no cgroup v1 hierarchy is mounted here that could track runs".into());
     }
     reasons.append(&mut failures);
     None
