@@ -129,13 +129,23 @@ impl Ladder {
             }
             return ladder;
         }
-        let mut need = |name| if lacks(name) { v1::prepare(&layout, name, config, reasons) } else { None };
+        let mut failures = Vec::new();
+        let mut need =
+            |name| if lacks(name) { v1::prepare(&layout, name, config, &mut failures) } else { None };
         ladder.memory = need("memory");
         ladder.cpu = need("cpu");
         ladder.pids = need("pids");
         if ladder.v2.is_none() {
             ladder.cpuacct = need("cpuacct");
-            ladder.tracker = v1::prepare_tracker(&layout, config, reasons);
+        }
+        reasons.extend(v1::sentences("limit", &failures));
+        if ladder.v2.is_none() {
+            let mut failures = Vec::new();
+            ladder.tracker = v1::prepare_tracker(&layout, config, &mut failures);
+            // Where a weaker hierarchy does it, the stronger ones that failed are not worth a word.
+            if ladder.tracker.is_none() {
+                reasons.extend(v1::sentences("track runs", &failures));
+            }
         }
         ladder
     }
