@@ -123,13 +123,29 @@ impl Ladder {
             None => reasons.push("no cgroup v2 file system is mounted here (/proc/self/mountinfo)".into()),
         }
         let lacks = |name| !ladder.v2.as_ref().is_some_and(|base| base.controllers.contains(&name));
-        let mut need = |name| if lacks(name) { v1::prepare(&layout, name, config, reasons) } else { None };
+        if layout.v1.is_empty() {
+            if ["memory", "cpu", "pids"].into_iter().any(lacks) {
+                reasons.push("no cgroup v1 hierarchy is mounted here that could stand in".into());
+            }
+            return ladder;
+        }
+        let mut failures = Vec::new();
+        let mut need =
+            |name| if lacks(name) { v1::prepare(&layout, name, config, &mut failures) } else { None };
         ladder.memory = need("memory");
         ladder.cpu = need("cpu");
         ladder.pids = need("pids");
         if ladder.v2.is_none() {
             ladder.cpuacct = need("cpuacct");
-            ladder.tracker = v1::prepare_tracker(&layout, config, reasons);
+        }
+        reasons.extend(v1::sentences("limit", &failures));
+        if ladder.v2.is_none() {
+            let mut failures = Vec::new();
+            ladder.tracker = v1::prepare_tracker(&layout, config, &mut failures);
+            // Where a weaker hierarchy does it, the stronger ones that failed are not worth a word.
+            if ladder.tracker.is_none() {
+                reasons.extend(v1::sentences("track runs", &failures));
+            }
         }
         ladder
     }

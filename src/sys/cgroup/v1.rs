@@ -18,45 +18,44 @@ const TRACKERS: [&str; 6] = ["freezer", "pids", "name=systemd", "memory", "cpuac
 /// The file that only a cgroup v1 directory has, which tells it from v2.
 pub(crate) const MARK: &str = "tasks";
 
-/// Makes a base in the hierarchy of `controller` and tries a limit there; what can't be had goes into `reasons`.
+/// What was tried in vain: a hierarchy and the reason.
+pub(crate) type Failures = Vec<(&'static str, io::Error)>;
+
+/// Makes a base in the hierarchy of `controller` and tries a limit there; what can't be had goes into `failures`.
 pub(crate) fn prepare(
     layout: &Layout,
-    controller: &str,
+    controller: &'static str,
     config: &CgroupConfig,
-    reasons: &mut Vec<String>,
+    failures: &mut Failures,
 ) -> Option<PathBuf> {
-    let Some(at) = layout.v1_with(controller) else {
-        reasons.push(format!("cgroup v1 has no {controller} hierarchy mounted here"));
-        return None;
+    let tried = match layout.v1_with(controller) {
+        Some(at) => try_base(at, controller, config),
+        None => Err(io::Error::new(io::ErrorKind::NotFound, "no such hierarchy is mounted here")),
     };
-    match try_base(at, controller, config) {
-        Ok(base) => Some(base),
-        Err(e) => {
-            reasons.push(format!("cgroup v1 {controller} can't be used: {e}"));
-            None
-        }
-    }
+    tried.map_err(|e| failures.push((controller, e))).ok()
 }
 
-/// The first hierarchy that can be used for tracking.
+/// A base in the first hierarchy that can be used for tracking.
 pub(crate) fn prepare_tracker(
     layout: &Layout,
     config: &CgroupConfig,
-    reasons: &mut Vec<String>,
+    failures: &mut Failures,
 ) -> Option<PathBuf> {
-    let mounted = TRACKERS.into_iter().filter_map(|name| Some((name, layout.v1_with(name)?)));
-    let mut failures = Vec::new();
-    for (name, at) in mounted {
-        match try_base(at, name, config) {
-            Ok(base) => return Some(base),
-            Err(e) => failures.push(format!("cgroup v1 {name} can't track runs: {e}")),
-        }
+    TRACKERS.into_iter().find_map(|name| prepare(layout, name, config, failures))
+}
+
+/// One sentence for all that failed alike, with the first of them as the example.
+pub(crate) fn sentences(purpose: &str, failures: &Failures) -> Vec<String> {
+    let mut rest: Vec<&(&str, io::Error)> = failures.iter().collect();
+    let mut said = Vec::new();
+    while let Some((_, first)) = rest.first() {
+        let (alike, others): (Vec<_>, Vec<_>) =
+            rest.iter().copied().partition(|(_, e)| e.kind() == first.kind());
+        let names: Vec<&str> = alike.iter().map(|(name, _)| *name).collect();
+        said.push(format!("cgroup v1 can't {purpose} by {}: {first}", names.join(", ")));
+        rest = others;
     }
-    if failures.is_empty() {
-        failures.push("no cgroup v1 hierarchy is mounted here".into());
-    }
-    reasons.append(&mut failures);
-    None
+    said
 }
 
 fn try_base(at: &Hierarchy, controller: &str, config: &CgroupConfig) -> io::Result<PathBuf> {

@@ -51,6 +51,11 @@ pub(crate) fn prepare(at: &Hierarchy, config: &CgroupConfig, reasons: &mut Vec<S
     }
     let mut base = Base { dir, ..Base::default() };
     enable(at, &parent, &mut base, reasons);
+    if let Some(why) = no_domain(&base.dir) {
+        reasons.push(why);
+        let _ = undo(&base);
+        return None;
+    }
     base.controllers.retain(|controller| match probe(&base.dir, controller) {
         Ok(()) => true,
         Err(e) => {
@@ -198,10 +203,27 @@ fn make_room(at: &Hierarchy, parent: &Path, base: &mut Base) -> Result<(), Strin
     if at.own == parent && procs.split_whitespace().any(|pid| pid == own) {
         let leaf = parent.join(DAEMON_LEAF);
         let moved = make_dir(&leaf).and_then(|()| write(&leaf.join("cgroup.procs"), &own));
-        moved.map_err(|e| format!("cgroup v2: ebbd can't move itself out of the way: {e}"))?;
+        moved.map_err(|e| {
+            let _ = std::fs::remove_dir(&leaf);
+            format!("cgroup v2: ebbd can't move itself out of the way: {e}")
+        })?;
         base.moved = true;
     }
     Ok(())
+}
+
+/// Why no process can be put below `dir`, if so: somebody has made a threaded tree of the cgroups above, which happens by
+/// itself where a cgroup with processes hands on `cpu` or `pids` (cgroup-v2.rst, "Threads").
+fn no_domain(dir: &Path) -> Option<String> {
+    let kind = read(&dir.join("cgroup.type")).ok()?;
+    let kind = kind.trim();
+    (!kind.is_empty() && kind != "domain").then(|| {
+        format!(
+            "cgroup v2 can't be used: {} is a `{kind}` cgroup, for a cgroup above it holds processes and hands on \
+             controllers; start ebbd in a cgroup of its own",
+            dir.display()
+        )
+    })
 }
 
 /// Sets a limit on a leaf made for that purpose, reads it back, and removes the leaf.
@@ -261,9 +283,12 @@ pub(crate) fn undo(base: &Base) -> io::Result<()> {
     super::remove_dir(&base.dir)?;
     let Some(parent) = base.dir.parent() else { return Ok(()) };
     for name in &base.enabled {
+        // Another ebbd beside this one may still need it: then this fails.
         let _ = switch(parent, "-", name);
     }
-    if base.moved && write(&parent.join("cgroup.procs"), &std::process::id().to_string()).is_ok() {
+    // Back into a cgroup that still hands on `cpu` or `pids` would make a threaded tree of it, useless to anybody else.
+    let is_free = listed(parent, "cgroup.subtree_control").is_empty();
+    if base.moved && is_free && write(&parent.join("cgroup.procs"), &std::process::id().to_string()).is_ok() {
         let _ = std::fs::remove_dir(parent.join(DAEMON_LEAF));
     }
     Ok(())
