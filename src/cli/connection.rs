@@ -1,6 +1,6 @@
 //! One conversation with ebbd: calls out, replies and perhaps a file in. Knows no method and no verb.
 
-use std::io::{self, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -187,12 +187,12 @@ impl Connection {
                 self.file = file.or(self.file.take());
                 Ok(true)
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(false),
-                // The kernel reports once that ebbd closed without having read all; what it wrote can still be read.
-                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset => Ok(true),
-                _ => Err(self.gone(&error.to_string())),
-            },
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(false),
+            // The kernel reports once that ebbd closed without having read all; what it wrote can still be read.
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionReset) => {
+                Ok(true)
+            }
+            Err(error) => Err(self.gone(&error.to_string())),
         }
     }
 

@@ -85,11 +85,11 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
 /// Prints what is left to be printed, a failure included, and gives the exit code.
 fn finish(done: Done, screen: &mut Screen) -> Code {
     let flushed = screen.out.flush().map_err(Failure::from);
-    match done.and_then(|code| flushed.map(|()| code)) {
-        Ok(code) => code,
+    match (done, flushed) {
         // A closed pipe is nobody to talk to.
-        Err(failure @ Failure::Unread) => failure.exit_code(),
-        Err(failure) => {
+        (Ok(code), Ok(()) | Err(Failure::Unread)) => code,
+        (Err(failure @ Failure::Unread), _) => failure.exit_code(),
+        (Err(failure), _) | (Ok(_), Err(failure)) => {
             // Where standard error is closed as well, there is nobody left.
             let _ = writeln!(screen.err, "{} {failure}", screen.err_look.paint(BAD, "ebb:"));
             failure.exit_code()

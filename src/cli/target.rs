@@ -70,15 +70,17 @@ fn not_there(tried: &[(&Path, io::Error)]) -> Failure {
 }
 
 fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
-        io::ErrorKind::ConnectionRefused => {
-            "nobody listens there; an ebbd that was killed leaves its socket behind".to_owned()
-        }
-        io::ErrorKind::PermissionDenied => "you may not open this socket".to_owned(),
-        io::ErrorKind::InvalidInput => "the path is longer than a socket's may be (107 bytes)".to_owned(),
-        _ => error.to_string(),
-    }
+    const WORDS: [(io::ErrorKind, &str); 4] = [
+        (io::ErrorKind::NotFound, "there is no such socket"),
+        (
+            io::ErrorKind::ConnectionRefused,
+            "nobody listens there; an ebbd that was killed leaves its socket behind",
+        ),
+        (io::ErrorKind::PermissionDenied, "you may not open this socket"),
+        (io::ErrorKind::InvalidInput, "the path is longer than a socket's may be (107 bytes)"),
+    ];
+    let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
 }
 
 #[cfg(test)]

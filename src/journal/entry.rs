@@ -83,14 +83,16 @@ impl HistoryLine {
         self.finished_at.unwrap_or(self.at)
     }
 
-    fn finished(at: Wall, run: Finished) -> Self {
+    /// The line for the end of a run.
+    #[must_use]
+    pub fn finished(at: Wall, run: Finished) -> Self {
         Self {
             id: Some(run.id),
             job: run.job,
             trigger: run.trigger,
             attempt: Some(run.attempt),
             outcome: run.outcome,
-            reason: None,
+            reason: run.reason,
             exit_code: run.exit_code,
             signal: run.signal,
             slot: run.slot,

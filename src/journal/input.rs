@@ -76,6 +76,16 @@ impl Inputs {
         Err(io::Error::new(io::ErrorKind::InvalidData, why))
     }
 
+    /// Hands the input of a run that has ended on to the run that tries it again.
+    ///
+    /// # Errors
+    /// It can't be renamed, or not be brought to disk under its new name.
+    pub fn pass_on(&self, ended: RunId, retry: RunId) -> io::Result<()> {
+        let (from, to) = (self.path(ended), self.path(retry));
+        std::fs::rename(&from, &to).map_err(tried("rename the input", &from))?;
+        sync_dir(&self.dir()).map_err(tried("sync", &self.dir()))
+    }
+
     /// Removes the input of `run`, where it has one. Comes after the run's `Finished` is appended.
     ///
     /// # Errors
