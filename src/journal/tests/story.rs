@@ -170,6 +170,7 @@ impl Story {
             enforcement: Enforcement::CgroupV2,
             uid: queued.uid,
             retry_of: queued.retry_of,
+            reason: None,
             detail: self.rng.bool().then(|| "a sentence".into()),
         })
     }

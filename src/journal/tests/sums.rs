@@ -81,6 +81,7 @@ fn finished(id: RunId) -> Event {
         enforcement: Enforcement::None,
         uid: None,
         retry_of: None,
+        reason: None,
         detail: None,
     })
 }
