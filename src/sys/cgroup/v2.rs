@@ -126,23 +126,23 @@ fn enable(at: &Hierarchy, parent: &Path, base: &mut Base, reasons: &mut Vec<Stri
     if !absent.is_empty() {
         reasons.push(absence(at, parent, &absent, &available));
     }
+    let room = if wanted.is_empty() { Ok(()) } else { make_room(at, parent, base) };
     let handed_on = listed(parent, "cgroup.subtree_control");
     let (mut usable, missing): (Vec<_>, Vec<_>) =
         wanted.into_iter().partition(|name| handed_on.iter().any(|h| h == name));
-    if !missing.is_empty() {
-        match make_room(at, parent, base) {
-            Ok(()) => {
-                // Each by itself: cpu alone is refused while a realtime process is about, and must not take memory along.
-                for name in missing {
-                    match switch(parent, "+", name) {
-                        Ok(()) => base.enabled.push(name),
-                        Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
-                    }
+    match room {
+        Ok(()) => {
+            // Each by itself: cpu alone is refused while a realtime process is about, and must not take memory along.
+            for name in missing {
+                match switch(parent, "+", name) {
+                    Ok(()) => base.enabled.push(name),
+                    Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
                 }
-                usable.extend(&base.enabled);
             }
-            Err(why) => reasons.push(why),
+            usable.extend(&base.enabled);
         }
+        Err(why) if !missing.is_empty() => reasons.push(why),
+        Err(_) => {}
     }
     for name in usable {
         match switch(&base.dir, "+", name) {
@@ -201,6 +201,10 @@ fn make_room(at: &Hierarchy, parent: &Path, base: &mut Base) -> Result<(), Strin
         ));
     }
     if at.own == parent && procs.split_whitespace().any(|pid| pid == own) {
+        // What an earlier ebbd left switched on would make a threaded tree of the cgroup that we are in.
+        for name in listed(parent, "cgroup.subtree_control") {
+            let _ = switch(parent, "-", &name);
+        }
         let leaf = parent.join(DAEMON_LEAF);
         let moved = make_dir(&leaf).and_then(|()| write(&leaf.join("cgroup.procs"), &own));
         moved.map_err(|e| {
