@@ -476,8 +476,8 @@ fn a_parent_that_was_configured_is_used_in_place_of_our_own() {
 
 #[test]
 fn quotas_are_as_the_kernel_takes_them() {
-    assert_eq!(cpu_quota(1500), (150_000, 100_000));
-    assert_eq!(cpu_quota(10), (1000, 100_000));
-    assert_eq!(cpu_quota(1), (1000, 1_000_000));
-    assert_eq!(cpu_quota(0), (1000, 1_000_000));
+    assert_eq!(limits::cpu_quota(1500), (150_000, 100_000));
+    assert_eq!(limits::cpu_quota(10), (1000, 100_000));
+    assert_eq!(limits::cpu_quota(1), (1000, 1_000_000));
+    assert_eq!(limits::cpu_quota(0), (1000, 1_000_000));
 }

@@ -1,4 +1,4 @@
-//! cgroup v2: the base directory below ebbd's own cgroup, the controllers that it can hand out, and the limits of a leaf.
+//! cgroup v2: the base directory below ebbd's own cgroup, and the controllers that it can hand out.
 //! The rules are those of the kernel's Documentation/admin-guide/cgroup-v2.rst and systemd's CGROUP_DELEGATION.
 //! Knows nothing of runs.
 
@@ -7,9 +7,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::CgroupConfig;
 use super::files::{make_dir, read, write};
 use super::mounts::Hierarchy;
-use super::{CgroupConfig, LeafLimits};
 
 /// The child of the delegated cgroup that ebbd itself moves into, so that controllers can be handed out beside it
 /// ("no internal processes"). A unit may name it as well: `DelegateSubgroup=daemon`.
@@ -126,23 +126,23 @@ fn enable(at: &Hierarchy, parent: &Path, base: &mut Base, reasons: &mut Vec<Stri
     if !absent.is_empty() {
         reasons.push(absence(at, parent, &absent, &available));
     }
+    let room = if wanted.is_empty() { Ok(()) } else { make_room(at, parent, base) };
     let handed_on = listed(parent, "cgroup.subtree_control");
     let (mut usable, missing): (Vec<_>, Vec<_>) =
         wanted.into_iter().partition(|name| handed_on.iter().any(|h| h == name));
-    if !missing.is_empty() {
-        match make_room(at, parent, base) {
-            Ok(()) => {
-                // Each by itself: cpu alone is refused while a realtime process is about, and must not take memory along.
-                for name in missing {
-                    match switch(parent, "+", name) {
-                        Ok(()) => base.enabled.push(name),
-                        Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
-                    }
+    match room {
+        Ok(()) => {
+            // Each by itself: cpu alone is refused while a realtime process is about, and must not take memory along.
+            for name in missing {
+                match switch(parent, "+", name) {
+                    Ok(()) => base.enabled.push(name),
+                    Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
                 }
-                usable.extend(&base.enabled);
             }
-            Err(why) => reasons.push(why),
+            usable.extend(&base.enabled);
         }
+        Err(why) if !missing.is_empty() => reasons.push(why),
+        Err(_) => {}
     }
     for name in usable {
         match switch(&base.dir, "+", name) {
@@ -201,6 +201,10 @@ fn make_room(at: &Hierarchy, parent: &Path, base: &mut Base) -> Result<(), Strin
         ));
     }
     if at.own == parent && procs.split_whitespace().any(|pid| pid == own) {
+        // What an earlier ebbd left switched on would make a threaded tree of the cgroup that we are in.
+        for name in listed(parent, "cgroup.subtree_control") {
+            let _ = switch(parent, "-", &name);
+        }
         let leaf = parent.join(DAEMON_LEAF);
         let moved = make_dir(&leaf).and_then(|()| write(&leaf.join("cgroup.procs"), &own));
         moved.map_err(|e| {
@@ -234,48 +238,6 @@ fn probe(base: &Path, controller: &str) -> io::Result<()> {
         _ => ("cpu.weight", "50"),
     };
     super::probe_leaf(base, file, value)
-}
-
-/// Writes the limits that `controllers` can hold into a leaf without processes.
-pub(crate) fn write_limits(leaf: &Path, controllers: &[&str], limits: &LeafLimits) -> io::Result<()> {
-    let set = |file: &str, value: String| write(&leaf.join(file), &value);
-    if controllers.contains(&"memory") {
-        if let Some(high) = limits.memory_high {
-            set("memory.high", high.to_string())?;
-        }
-        if let Some(max) = limits.memory_max {
-            set("memory.max", max.to_string())?;
-            if limits.oom_group {
-                optional(set("memory.oom.group", "1".into()))?; // Linux 4.19
-            }
-        }
-        if let Some(swap) = limits.swap_max.or(limits.memory_max.map(|_| 0)) {
-            optional(set("memory.swap.max", swap.to_string()))?; // absent where the kernel has no swap
-        }
-    }
-    if controllers.contains(&"pids")
-        && let Some(max) = limits.pids_max
-    {
-        set("pids.max", max.to_string())?;
-    }
-    if controllers.contains(&"cpu") {
-        if let Some(weight) = limits.cpu_weight {
-            set("cpu.weight", weight.to_string())?;
-        }
-        if let Some(quota) = limits.cpu_quota_millicpu {
-            let (quota_us, period_us) = super::cpu_quota(quota);
-            set("cpu.max", format!("{quota_us} {period_us}"))?;
-        }
-    }
-    Ok(())
-}
-
-/// A file that some kernels don't have is no error.
-fn optional(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 /// Undoes [`prepare`], as far as nobody else needs it by now: the base, the controllers, ebbd's own move.
