@@ -17,7 +17,7 @@ use crate::sys::peer;
 use super::failure::Failure;
 
 /// Bytes that are read at a time.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 4096;
 
 /// A connection to ebbd.
 #[derive(Debug)]
