@@ -53,7 +53,7 @@ pub(super) fn stage(connection: &mut Connection, payload: &[u8]) -> Result<(), F
         let staged: InputStaged = connection.call("Input", &json!({ "data": BASE64.encode(part) }))?;
         sent += part.len() as u64;
         if staged.bytes != sent {
-            return Err(Failure::Gone(format!(
+            return Err(Failure::Garbled(format!(
                 "ebbd has taken {} bytes of input where {sent} were sent",
                 staged.bytes
             )));

@@ -37,11 +37,9 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::exit::{self, Code};
 
-use args::{Cli, Verb};
+use args::Verb;
 use failure::{Done, Failure};
 use screen::{BAD, Look, Screen};
 use target::Target;
@@ -50,7 +48,8 @@ pub use args::command;
 
 /// Runs the client on a command line, the name of the program first, and gives its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<_> = args.into_iter().collect();
+    let cli = match args::parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help that nobody reads is no failure.

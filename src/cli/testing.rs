@@ -1,5 +1,6 @@
 //! An ebbd for tests: a socket in a directory of its own, and answers that the test gives. Knows no verb.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::net::Shutdown;
@@ -95,9 +96,8 @@ pub(super) fn ebb(line: &[&str], target: &Target) -> Printed {
 
 /// The same with a standard output of the test's choice.
 pub(super) fn ebb_to(out: &mut dyn Write, line: &[&str], target: &Target) -> Printed {
-    use clap::Parser as _;
-    let words = std::iter::once("ebb").chain(line.iter().copied());
-    let cli = super::args::Cli::try_parse_from(words).unwrap();
+    let words: Vec<_> = std::iter::once("ebb").chain(line.iter().copied()).map(OsString::from).collect();
+    let cli = super::args::parse(&words).unwrap();
     let mut err = Vec::new();
     let mut screen = Screen { out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
     let code = super::finish(super::dispatch(&cli.verb, target, &mut screen), &mut screen).0;

@@ -50,7 +50,7 @@ fn a_connection_that_ends_before_the_answer_is_no_daemon() {
     let answers: [(&[u8], &str); 3] = [
         (b"", "before it answered"),
         (b"{\"parameters\":{\"ru", "in the middle of a reply"),
-        (b"HTTP/1.1 400 Bad Request\0", "is no reply to this call"),
+        (b"HTTP/1.1 400 Bad Request\0", "is no reply that this client understands"),
     ];
     for (bytes, why) in answers {
         let fake = Fake::serve(move |_, peer| {
@@ -71,7 +71,7 @@ fn a_reply_of_the_wrong_shape_is_said_and_not_guessed_at() {
     let fake = Fake::serve(|_, peer| peer.say(&json!({ "run": "forty-two" })));
     let printed = fake.ebb(&["run-now", "indexer"]);
     assert_eq!(printed.code, 69);
-    assert!(printed.err.contains("is no reply to this call"), "{}", printed.err);
+    assert!(printed.err.contains("is no reply that this client understands"), "{}", printed.err);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_reply_without_end_is_given_up_at_its_bound() {
     });
     let printed = fake.ebb(&["reload"]);
     assert_eq!(printed.code, 69);
-    assert!(printed.err.contains("a reply of more than"), "{}", printed.err);
+    assert!(printed.err.contains("it is longer than"), "{}", printed.err);
 }
 
 #[test]

@@ -91,7 +91,9 @@ fn a_jobs_own_schedule_is_reckoned_in_its_own_zone() {
 fn every_goes_on_from_ebbds_next_start() {
     let fake = job(json!({ "schedule": [], "every_ms": 3_600_000 }));
     let expected = "[\"2026-02-01T02:33:00+01:00\",\"2026-02-01T03:33:00+01:00\"]\n";
-    assert_eq!(fake.ebb(&["next", "indexer", "--count", "2", "--json"]).out, expected);
-    let refused = fake.ebb(&["next", "indexer", "--from", "2027-01-01T00:00:00Z"]);
-    assert!(refused.code == 2 && refused.err.contains("leave --from out"), "{}", refused.err);
+    let line = ["next", "indexer", "--count", "2", "--json", "--from", "2026-02-01T00:00:00Z"];
+    assert_eq!(fake.ebb(&line).out, expected);
+    let later = ["next", "indexer", "--count", "1", "--json", "--from", "2026-02-02T00:00:00Z"];
+    assert_eq!(fake.ebb(&later).out, "[\"2026-02-02T01:33:00+01:00\"]\n");
+    assert!(fake.ebb(&["next", "indexer"]).err.contains("1 h after the start of the run before it"));
 }
