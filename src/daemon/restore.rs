@@ -47,7 +47,8 @@ impl Shell {
         let gathered = gather(&options, &mut store)?;
         let gate =
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
-        let (own_user, _) = users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
+        let (own_user, _) =
+            users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state);
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0),

@@ -98,3 +98,19 @@ max = "48M"
     let line = ebbd.run("sudden");
     assert_ne!(line["outcome"], "success", "one process can't reserve far beyond the limit: {line}");
 }
+
+#[test]
+fn an_oom_kill_takes_the_whole_run_though_only_one_process_was_too_large() {
+    if skips_without_root("limits::an_oom_kill_takes_the_whole_run_though_only_one_process_was_too_large") {
+        return;
+    }
+    let job = r#"
+command = ["sh", "-c", "python3 -c 'x = bytearray(300 << 20)'; sleep 600"]
+timeout = "50s"
+[memory]
+max = "48M"
+"#;
+    let ebbd = Ebbd::start(&[("parent", job)]);
+    let line = ebbd.run("parent");
+    assert_eq!((&line["outcome"], &line["signal"]), (&json!("oom-kill"), &json!(9)), "{line}");
+}
