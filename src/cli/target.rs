@@ -36,12 +36,10 @@ impl Target {
         let system = Places::of(0, |_| None).socket;
         const NAME: &str = "another socket is named by --socket or EBB_SOCKET";
         if uid == 0 {
-            let start = format!("Start it with `systemctl start ebbd`, or by hand with `ebbd`; {NAME}");
+            let start = format!("Start it with `ebbd`; {NAME}");
             return Self { sockets: vec![system], start };
         }
-        let start = format!(
-            "Root starts the system's with `systemctl start ebbd`, you start your own with `ebbd`; {NAME}"
-        );
+        let start = format!("`ebbd` starts one: the system's as root, else your own; {NAME}");
         Self { sockets: vec![own, system], start }
     }
 
@@ -134,7 +132,7 @@ mod tests {
         assert_eq!(failure.exit_code().0, 69);
         assert!(text.contains(&format!("{}: there is no such socket", none.display())), "{text}");
         assert!(text.contains(&format!("{}: nobody listens there", dead.display())), "{text}");
-        assert!(text.contains("systemctl start ebbd"), "{text}");
+        assert!(text.contains("`ebbd` starts one"), "{text}");
     }
 
     #[test]

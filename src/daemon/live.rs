@@ -47,6 +47,8 @@ pub(super) struct Live {
 pub(super) struct Seen {
     /// Highest anonymous memory and swap, in bytes.
     pub(super) peak_anon: AtomicU64,
+    /// Resident bytes of the main process that are files', at the latest look.
+    pub(super) shared: AtomicU64,
     /// Processes that the main process left behind.
     pub(super) leftover: AtomicU32,
 }
@@ -91,22 +93,19 @@ impl Live {
 
     /// What was measured, once the tree is gone and before its control groups are.
     ///
-    /// A run too short to be sampled still has a peak: the highest resident set of its processes as the kernel kept
-    /// it, but no more than the kernel counted for the whole group.
+    /// Anonymous memory is sampled, and a run may be over, or at its peak, between two looks. So the largest process's
+    /// own high-water mark counts as well: its highest resident set (the kernel keeps it), less what of it was files'
+    /// when last seen, and no more than the kernel counted for the whole group.
     pub(super) fn usage(&self, ended: Option<&Ended>) -> Usage {
         let counted = self.tree.facts();
         let max_rss = ended.and_then(|e| e.max_rss);
         let sampled = self.peak_so_far();
-        let short = match (max_rss, counted.peak_total_bytes) {
-            (Some(rss), Some(total)) => Some(rss.min(total)),
-            (rss, total) => rss.or(total),
-        };
+        let most = counted.peak_total_bytes.unwrap_or(u64::MAX);
+        let shared = self.seen.shared.load(Ordering::Relaxed);
+        let marked = max_rss.map(|rss| rss.saturating_sub(shared).min(most));
         Usage {
-            peak_anon_bytes: sampled.or(short),
-            peak_total_bytes: counted.peak_total_bytes.or(match (max_rss, sampled) {
-                (Some(rss), Some(anon)) => Some(rss.max(anon)),
-                (rss, anon) => rss.or(anon),
-            }),
+            peak_anon_bytes: sampled.max(marked),
+            peak_total_bytes: counted.peak_total_bytes.or(max_rss.max(sampled)),
             cpu_ms: counted.cpu_ms.or(ended.and_then(|e| e.cpu_ms)),
             oom_kills: counted.oom_kills,
             leftover: match self.seen.leftover.load(Ordering::Relaxed) {

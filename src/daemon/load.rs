@@ -189,6 +189,11 @@ fn fingerprint(job: &Definition) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
+/// A number of jobs in words.
+pub(super) fn count(jobs: usize) -> String {
+    if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
+}
+
 fn nothing_loaded(problem: String, jobs: usize) -> ReloadReport {
     tracing::error!("{problem}");
     ReloadReport { jobs: jobs as u64, problems: vec![problem], ..ReloadReport::default() }

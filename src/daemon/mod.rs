@@ -99,8 +99,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     shell.begin();
     sys::memory::trim();
     tracing::info!(
-        "ready: {} jobs, {} enforces limits, listening on {}",
-        shell.engine.job_count(),
+        "ready: {}, {} enforces limits, listening on {}",
+        load::count(shell.engine.job_count()),
         shell.ladder.enforcement(),
         shell.options.places.socket.display()
     );

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::job::Bytes;
-use crate::sys::output;
+use crate::sys::{output, proc};
 use crate::words::Enforcement;
 
 use super::live::Live;
@@ -42,6 +42,9 @@ impl Sampler {
         self.pause = (self.pause * 3 / 2).min(longest);
         if self.bound_output() {
             self.pause = FIRST;
+        }
+        if let Some(shared) = i32::try_from(self.live.pid).ok().and_then(proc::shared_bytes) {
+            self.live.seen.shared.store(shared, Ordering::Relaxed);
         }
         let anon = self.live.tree.current_anon()?;
         self.live.seen.peak_anon.fetch_max(anon, Ordering::Relaxed);

@@ -43,11 +43,10 @@ impl Shell {
 
 fn make_room(path: &Path) -> Result<(), Failure> {
     if let Some(dir) = path.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(dir)
-            .map_err(Failure::os(format!("cannot make {}", dir.display())))?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(Failure::os(format!(
+            "cannot make {} for the socket (--socket names another place)",
+            dir.display()
+        )))?;
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => {

@@ -57,6 +57,15 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     })
 }
 
+/// Resident bytes of a process that belong to files and shared memory, not to itself (proc_pid_statm(5), `shared`).
+#[must_use]
+pub fn shared_bytes(pid: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split_ascii_whitespace().nth(2)?.parse().ok()?;
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten()?;
+    Some(pages * u64::try_from(page).ok()?)
+}
+
 /// The kernel's id of this boot; a pid of another boot means nothing.
 ///
 /// # Errors

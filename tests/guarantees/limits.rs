@@ -67,6 +67,10 @@ fn the_peak_is_the_runs_own_with_or_without_a_limit() {
         }
         assert!(line["cpu_ms"].as_u64().unwrap() > 0, "{line}");
     }
+    // Over before the second look, and the peak came after the first.
+    let line = ebbd.run("sudden");
+    let bytes = line["peak_anon_bytes"].as_u64().unwrap();
+    assert!((60 << 20..120 << 20).contains(&bytes), "a spike between two looks counts: {line}");
     let line = ebbd.run("short");
     assert!(
         line["peak_anon_bytes"].as_u64().is_some_and(|bytes| bytes > 0),
