@@ -53,11 +53,10 @@ oom-group = false
 #[test]
 fn the_peak_is_the_runs_own_with_or_without_a_limit() {
     let limited = format!("{}[memory]\nmax = \"300M\"\n", eater(100, "pass"));
-    let ebbd = Ebbd::start(&[
-        ("limited", &limited),
-        ("free", &eater(100, "pass")),
-        ("short", "command = [\"true\"]\n"),
-    ]);
+    let free = eater(100, "pass");
+    let sudden = "command = [\"python3\", \"-c\", \"x = bytearray(64 << 20)\"]\n";
+    let short = "command = [\"true\"]\n";
+    let ebbd = Ebbd::start(&[("limited", &limited), ("free", &free), ("sudden", sudden), ("short", short)]);
     for job in ["limited", "free"] {
         let line = ebbd.run(job);
         assert_eq!(line["outcome"], "success", "{line}");
