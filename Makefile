@@ -27,6 +27,7 @@ release: ## the two binaries, small and static, in dist/
 	RUSTFLAGS="$(RELEASE_FLAGS)" $(CARGO) build --locked --release --target $(RELEASE_TARGET)
 	@mkdir -p dist
 	install -m 0755 target/$(RELEASE_TARGET)/release/ebbd target/$(RELEASE_TARGET)/release/ebb dist/
+	@sync dist/ebbd dist/ebb # pages not yet on disk would be counted as the daemon's own
 	@ls -l dist | awk 'NR>1{printf "   dist/%s  %.1f MB\n", $$9, $$5/1048576}'
 
 demo: release ## the main job: a real indexer, resident against ebb, measured

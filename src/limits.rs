@@ -109,6 +109,8 @@ pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
 /// Largest `[output] keep`; the smallest is 1.
 pub const OUTPUT_KEEP_MAX: u32 = 10_000;
 
+/// How long a start waits for the lock of its state directory, in milliseconds; then ebbd says who has it and ends.
+pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Size at which the journal is rotated, in bytes.
 pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;
 /// Journal segments kept, the live one counted; the oldest beyond it is removed.
@@ -124,6 +126,8 @@ pub const JOURNAL_WARNINGS_MAX: usize = 20;
 /// written ahead of that: it stops reading at the first entry so much older than `since`.
 pub const HISTORY_SLACK_MS: i64 = 3_600_000;
 
+/// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
+pub const OOM_LOOKS: u32 = 500;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;

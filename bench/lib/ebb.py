@@ -92,4 +92,4 @@ class Ebb:
 def call(job: str) -> str:
     """The Varlink call that runs a job and is answered at the run's end, without the NUL that ends it."""
     parameters = {"job": job, "wait": True}
-    return json.dumps({"method": "io.ebb.Control.Run", "parameters": parameters}, separators=(",", ":"))
+    return json.dumps({"method": "io.ebb.Control.RunNow", "parameters": parameters}, separators=(",", ":"))

@@ -55,12 +55,14 @@ class Demo:
         )
         index = self.work / "index"
         jobs = self.work / "jobs"
+        # What answers the search at the end is of this run, not of an earlier one.
+        shutil.rmtree(index, ignore_errors=True)
         job = jobfile.write_copy(
             HERE / "indexer.toml", jobs / f"{JOB}.toml", self.work / "venv", index
         )
 
         self.progress.step(
-            f"resident.py, the daemon that ebb replaces: imports, then {RUNS} runs ..."
+            f"resident.py, the daemon that ebb replaces: imports and {RUNS} runs ..."
         )
         command = [*job.command, "--index", str(index / "resident.db")]
         command[1] = str(HERE / "resident.py")
@@ -87,9 +89,9 @@ class Demo:
         self.progress.step("ending ebbd and looking for what is left")
         exit_code, left_at_last = ebbd.stop(run)
 
-        results = Results(job, measured, before, after, run)
+        results = Results(job, measured, before, after, run, left_at_once)
         figures = self.work / "demo.json"
-        figures.write_text(json.dumps(results.as_json(), indent=2) + "\n")
+        figures.write_text(json.dumps(results.as_json(self.progress.elapsed()), indent=2) + "\n")
         print(f"\n{results.table()}\n")
         self.checks.measured(results)
         self.checks.expect(answer, "the index that the job wrote answers a search")
@@ -136,7 +138,7 @@ def main() -> int:
         venv.check_python()
         with _locked(options.work):
             return 0 if Demo(options, runtime, children).run() else 1
-    except DemoError as error:
+    except (DemoError, OSError) as error:
         print(f"demo.py: {error}", file=sys.stderr)
         return 1
     finally:

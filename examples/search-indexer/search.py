@@ -12,7 +12,7 @@ from pathlib import Path
 from app.search.query import Hit, search
 
 HERE = Path(__file__).resolve().parent
-DEFAULT_INDEX = HERE.parent.parent / ".work/demo/index/job.db"
+DEFAULT_INDEX = HERE.parent.parent / ".work/demo/index/index.db"
 
 
 def main() -> int:

@@ -1,6 +1,8 @@
 //! What can be written after `ebb`, and nothing of what it does. Each verb's part is built only when it is called for
-//! (`defer`): a run-now pays for its own flags alone.
+//! (`defer`), and a run-now, which programs call and wait for, is read without the other verbs.
 
+use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
@@ -10,16 +12,25 @@ use crate::words::Outcome;
 
 /// Shown below the list of verbs.
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 the run failed, 2 usage, 69 ebbd does not answer, 71 the system refused something,
-75 busy or full, 77 not allowed, 78 a job file has a problem. `run-now --wait` gives the run's own.";
+Exit codes:
+    0  done
+    1  the run failed (`run-now --wait` gives the run's own code)
+    2  usage
+   69  ebbd does not answer
+   71  the system refused something
+   75  busy or full; try again
+   77  not allowed
+   78  a job file has a problem";
+
+const RUN_NOW: &str = "Start a run of a job now";
 
 const RUN_NOW_HELP: &str = "\
-With --wait or --follow the exit code is the run's own: what its program exited with, 128+n for signal n, 124 for a
-timeout, 137 for an OOM kill, 1 where it did not start, was canceled or skipped, or its end is not known. Ctrl-C ends
+With --wait or --follow the exit code is the run's own: what its program exited with, 128+n for signal n, 124 for a \
+timeout, 137 for an OOM kill, 1 where it did not start, was canceled or skipped, or its end is not known. Ctrl-C ends \
 the client with 130 and leaves the run alone.";
 
 const NEXT_HELP: &str = "\
-A time that does not exist on a day (the clock is set forward) runs right after the gap; one that comes twice runs the
+A time that does not exist on a day (the clock is set forward) runs right after the gap; one that comes twice runs the \
 first time. Where that has happened, a remark says so.";
 
 /// Starts jobs, shows what they did and what they cost.
@@ -38,8 +49,8 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(super) enum Verb {
-    /// Start a run of a job now
-    #[command(after_help = RUN_NOW_HELP)]
+    /// What [`RUN_NOW`] says.
+    #[command(about = RUN_NOW, after_help = RUN_NOW_HELP)]
     RunNow(RunNow),
     /// What the jobs are doing
     Status(Status),
@@ -62,6 +73,17 @@ pub(super) enum Verb {
     Check(Check),
     /// What enforces limits on this host, and why nothing stronger
     Doctor(Plain),
+}
+
+/// `ebb run-now` and no other verb.
+#[derive(Debug, Parser)]
+#[command(name = "run-now", bin_name = "ebb run-now", about = RUN_NOW, after_help = RUN_NOW_HELP, max_term_width = 110)]
+struct RunNowAlone {
+    /// The socket of the ebbd to talk to [env: EBB_SOCKET]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    #[command(flatten)]
+    run_now: RunNow,
 }
 
 #[derive(Debug, Args)]
@@ -185,6 +207,28 @@ pub(super) struct Check {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Reads a command line, the name of the program first.
+///
+/// # Errors
+/// A command line that is not understood; or the text that was asked for, as help is.
+pub(super) fn parse(line: &[OsString]) -> Result<Cli, clap::Error> {
+    match line {
+        // Building the other verbs' definitions takes as long as all the rest of a run-now.
+        [_, verb, ..] if verb == "run-now" => {
+            let RunNowAlone { socket, run_now } = read(&line[1..])?;
+            Ok(Cli { socket, verb: Verb::RunNow(run_now) })
+        }
+        _ => read(line),
+    }
+}
+
+fn read<T: Parser>(line: &[OsString]) -> Result<T, clap::Error> {
+    // Not taken apart again: the process ends soon, and hundreds of small pieces cost time.
+    let mut command = ManuallyDrop::new(T::command());
+    let mut matches = command.try_get_matches_from_mut(line)?;
+    T::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// The whole command line as clap knows it, for man pages and completions.

@@ -50,8 +50,12 @@ pub(super) fn run(args: &args::Check, screen: &mut Screen) -> Done {
     Ok(if is_good { exit::OK } else { exit::CONFIG })
 }
 
+/// The user's own, where there is one, else the system's.
 fn default_directory() -> PathBuf {
-    Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(PathBuf::from)).jobs
+    let own =
+        Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(PathBuf::from)).jobs;
+    let system = Places::of(0, |_| None).jobs;
+    if !own.exists() && system.exists() { system } else { own }
 }
 
 /// What root has laid down is for root's ebbd, whoever looks at it.

@@ -1,6 +1,6 @@
 //! One conversation with ebbd: calls out, replies and perhaps a file in. Knows no method and no verb.
 
-use std::io::{self, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::sys::peer;
 use super::failure::Failure;
 
 /// Bytes that are read at a time.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 4096;
 
 /// A connection to ebbd.
 #[derive(Debug)]
@@ -124,7 +124,8 @@ impl Connection {
     ///
     /// # Errors
     /// [`Failure::Refused`] where ebbd refuses, [`Failure::Busy`] where it takes longer than
-    /// [`limits::ANSWER_TIMEOUT_MS`], [`Failure::Gone`] where it ends or says what is no reply.
+    /// [`limits::ANSWER_TIMEOUT_MS`], [`Failure::Gone`] where it has closed the
+    /// connection, [`Failure::Garbled`] where what it says is no reply.
     pub(super) fn reply<T: DeserializeOwned>(&mut self) -> Result<Reply<T>, Failure> {
         let patience = Duration::from_millis(limits::ANSWER_TIMEOUT_MS);
         self.reply_within(Some(patience))?.ok_or_else(|| {
@@ -155,7 +156,7 @@ impl Connection {
             }
             searched = self.bytes.len();
             if searched > limits::REPLY_MAX {
-                return Err(self.gone(&format!("it sends a reply of more than {} bytes", limits::REPLY_MAX)));
+                return Err(self.garbled(&format!("it is longer than {} bytes", limits::REPLY_MAX)));
             }
             if !self.fill(deadline)? {
                 return Ok(None);
@@ -187,18 +188,17 @@ impl Connection {
                 self.file = file.or(self.file.take());
                 Ok(true)
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(false),
-                // The kernel reports once that ebbd closed without having read all; what it wrote can still be read.
-                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset => Ok(true),
-                _ => Err(self.gone(&error.to_string())),
-            },
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(false),
+            // The kernel reports once that ebbd closed without having read all; what it wrote can still be read.
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionReset) => {
+                Ok(true)
+            }
+            Err(error) => Err(self.gone(&error.to_string())),
         }
     }
 
     fn read<T: DeserializeOwned>(&self, frame: &[u8]) -> Result<Reply<T>, Failure> {
-        let no_reply =
-            |e: serde_json::Error| self.gone(&format!("what it says is no reply to this call: {e}"));
+        let no_reply = |e: serde_json::Error| self.garbled(&e.to_string());
         let Frame { error, parameters, continues } = serde_json::from_slice(frame).map_err(no_reply)?;
         if let Some(error) = error {
             return Err(Failure::Refused(Error { error, parameters }));
@@ -206,6 +206,11 @@ impl Connection {
         let parameters =
             if parameters.is_null() { Value::Object(serde_json::Map::new()) } else { parameters };
         Ok(Reply { parameters: serde_json::from_value(parameters).map_err(no_reply)?, continues })
+    }
+
+    fn garbled(&self, why: &str) -> Failure {
+        let path = self.path.display();
+        Failure::Garbled(format!("what ebbd at {path} says is no reply that this client understands: {why}"))
     }
 
     fn gone(&self, why: &str) -> Failure {

@@ -14,15 +14,24 @@ use super::failure::{Done, Failure};
 use super::screen::{BAD, HEADING, LIVELY, Look, NOTICE, Screen};
 use super::target::Target;
 
-/// What was found out without ebbd, as `--json` prints it.
+/// Where this host stands, as it was found out without ebbd.
 #[derive(Debug, Serialize)]
-pub(super) struct Host {
+pub(super) struct Standing {
+    /// The rung that holds a run to its memory limit.
+    pub(super) enforcement: String,
+    /// How a run's processes are kept track of.
+    pub(super) tracking: String,
+    /// Why nothing stronger; a sentence each.
+    pub(super) reasons: Vec<String>,
+}
+
+/// The same as `--json` prints it.
+#[derive(Serialize)]
+struct Alone<'a> {
     running: bool,
-    /// Why ebbd was not reached.
-    problem: String,
-    enforcement: String,
-    tracking: String,
-    reasons: Vec<String>,
+    problem: &'a str,
+    #[serde(flatten)]
+    standing: &'a Standing,
 }
 
 /// What ebbd says of itself, as `--json` prints it.
@@ -35,14 +44,24 @@ struct Running<'a> {
 }
 
 pub(super) fn run(args: &args::Plain, target: &Target, screen: &mut Screen) -> Done {
+    run_on(try_out, args, target, screen)
+}
+
+/// The same on a host that tells its own standing.
+pub(super) fn run_on(
+    standing: impl FnOnce() -> Standing,
+    args: &args::Plain,
+    target: &Target,
+    screen: &mut Screen,
+) -> Done {
     let mut connection = match target.connect() {
         Ok(connection) => connection,
         Err(failure @ Failure::NoDaemon(_)) => {
-            let host = try_out(failure.to_string());
+            let (standing, problem) = (standing(), failure.to_string());
             if args.json {
-                screen.json(&host)?;
+                screen.json(&Alone { running: false, problem: &problem, standing: &standing })?;
             } else {
-                print_host(&host, screen)?;
+                print_alone(&standing, &problem, screen)?;
             }
             return Ok(failure.exit_code());
         }
@@ -76,18 +95,18 @@ fn print(report: &DoctorReport, socket: &str, screen: &mut Screen) -> Result<(),
     screen.problems(report.problems.iter().map(String::as_str))
 }
 
-fn print_host(host: &Host, screen: &mut Screen) -> Result<(), Failure> {
-    screen.say(&screen.look.paint(BAD, &host.problem))?;
+fn print_alone(standing: &Standing, problem: &str, screen: &mut Screen) -> Result<(), Failure> {
+    screen.say(&screen.look.paint(BAD, problem))?;
     screen.say("")?;
     screen.say(&screen.look.paint(HEADING, "An ebbd that was started from here would find:"))?;
-    rungs(&host.enforcement, &host.tracking, &host.reasons, screen)
+    rungs(&standing.enforcement, &standing.tracking, &standing.reasons, screen)
 }
 
 fn rungs(enforcement: &str, tracking: &str, reasons: &[String], screen: &mut Screen) -> Result<(), Failure> {
     screen.fact("limits", &meaning(enforcement, screen.look))?;
     screen.fact("tracking", tracking)?;
     for reason in reasons {
-        screen.fact("because", reason)?;
+        screen.fact("why", reason)?;
     }
     Ok(())
 }
@@ -106,14 +125,10 @@ fn meaning(enforcement: &str, look: Look) -> String {
 }
 
 /// Tries the ladder as ebbd would, in a directory of its own that is gone again afterwards.
-fn try_out(problem: String) -> Host {
-    let ladder = Tried(Ladder::detect(&CgroupConfig {
-        name: format!("ebb-doctor-{}", std::process::id()),
-        parent: None,
-    }));
-    Host {
-        running: false,
-        problem,
+fn try_out() -> Standing {
+    let name = format!("ebb-doctor-{}", std::process::id());
+    let ladder = Tried(Ladder::detect(&CgroupConfig { name, parent: None }));
+    Standing {
         enforcement: ladder.0.memory().to_string(),
         tracking: ladder.0.tracking().to_string(),
         reasons: ladder.0.reasons().to_vec(),

@@ -30,10 +30,8 @@ pub(super) fn outcome(line: &HistoryLine) -> String {
     let word = line.outcome.word();
     match (line.outcome, line.exit_code, line.signal, line.reason) {
         (Outcome::Success, Some(0), _, _) => word.to_owned(),
-        (Outcome::Success | Outcome::ExitCode, Some(code), _, _) => match line.outcome {
-            Outcome::Success => format!("{word}, exit code {code}"),
-            _ => format!("{word} {code}"),
-        },
+        (Outcome::Success, Some(code), _, _) => format!("{word}, exit code {code}"),
+        (Outcome::ExitCode, Some(code), _, _) => format!("{word} {code}"),
         (Outcome::Signal, _, Some(number), _) => match crate::job::signal_name(number) {
             Some(name) => format!("{word} {number} {name}"),
             None => format!("{word} {number}"),

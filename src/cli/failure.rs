@@ -12,8 +12,10 @@ pub(super) enum Failure {
     Usage(String),
     /// ebbd is not there.
     NoDaemon(String),
-    /// ebbd was there and has closed the connection, or talks no Varlink.
+    /// ebbd was there and has closed the connection.
     Gone(String),
+    /// What answers there is not understood.
+    Garbled(String),
     /// The operating system refused something to the client.
     System(String),
     /// ebbd takes too long.
@@ -35,7 +37,7 @@ impl Failure {
         match self {
             Self::Unread => exit::OK,
             Self::Usage(_) => exit::USAGE,
-            Self::NoDaemon(_) | Self::Gone(_) => exit::NO_DAEMON,
+            Self::NoDaemon(_) | Self::Gone(_) | Self::Garbled(_) => exit::NO_DAEMON,
             Self::System(_) => exit::OS,
             Self::Busy(_) => exit::BUSY,
             Self::NotAllowed(_) => exit::NOT_ALLOWED,
@@ -66,6 +68,7 @@ impl std::fmt::Display for Failure {
             Self::Usage(text)
             | Self::NoDaemon(text)
             | Self::Gone(text)
+            | Self::Garbled(text)
             | Self::System(text)
             | Self::Busy(text)
             | Self::NotAllowed(text) => f.write_str(text),
@@ -91,6 +94,7 @@ mod tests {
             (refused(Refusal::NotAccepted(text())), 2),
             (Failure::NoDaemon(text()), 69),
             (Failure::Gone(text()), 69),
+            (Failure::Garbled(text()), 69),
             (Failure::System(text()), 71),
             (refused(Refusal::System(text())), 71),
             (Failure::Busy(text()), 75),

@@ -18,6 +18,8 @@ use super::waiting::Waiting;
 /// The shortest and the longest time between two looks at the output. The end of the run is noticed at once.
 const LOOK_MIN: Duration = Duration::from_millis(10);
 const LOOK_MAX: Duration = Duration::from_millis(200);
+/// The longest time between two questions for an output that is not there yet; each of them wakes ebbd.
+const ASK_MAX: Duration = Duration::from_secs(1);
 
 /// Said once where a part of an output could not be shown.
 const DROPPED: &str = "(older output was dropped: `[output] max` bounds what is kept)";
@@ -36,7 +38,7 @@ pub(super) fn open(target: &Target, job: &str, run: Option<RunId>) -> Result<(Lo
 }
 
 fn no_file(connection: &Connection) -> Failure {
-    Failure::Gone(format!("ebbd at {} has answered and sent no file along", connection.path().display()))
+    Failure::Garbled(format!("ebbd at {} has answered and sent no file along", connection.path().display()))
 }
 
 /// Copies an output to `screen.out` until the run has ended, and gives its end.
@@ -54,7 +56,8 @@ pub(super) fn until_end(
     let mut look = LOOK_MIN;
     loop {
         let came = source.copy(&mut open, screen)?;
-        look = if came > 0 { LOOK_MIN } else { (look * 2).min(LOOK_MAX) };
+        let most = if matches!(source, Source::NotYet) { ASK_MAX } else { LOOK_MAX };
+        look = if came > 0 { LOOK_MIN } else { (look * 2).min(most) };
         if let Some(end) = waiting.end(Some(look), screen.err)? {
             source.copy(&mut open, screen)?;
             source.close(screen)?;

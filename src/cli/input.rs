@@ -53,7 +53,7 @@ pub(super) fn stage(connection: &mut Connection, payload: &[u8]) -> Result<(), F
         let staged: InputStaged = connection.call("Input", &json!({ "data": BASE64.encode(part) }))?;
         sent += part.len() as u64;
         if staged.bytes != sent {
-            return Err(Failure::Gone(format!(
+            return Err(Failure::Garbled(format!(
                 "ebbd has taken {} bytes of input where {sent} were sent",
                 staged.bytes
             )));
@@ -86,7 +86,7 @@ mod tests {
     fn a_payload_arrives_whole_in_as_many_parts_as_it_takes() {
         assert_eq!(arrived(b""), (Vec::new(), 1));
         assert_eq!(arrived(b"one"), (b"one".to_vec(), 1));
-        let large: Vec<u8> = (0..2 * PART + 1).map(|n| (n % 251) as u8).collect();
+        let large: Vec<u8> = (0..=250).cycle().take(2 * PART + 1).collect();
         assert_eq!(arrived(&large), (large, 3));
     }
 

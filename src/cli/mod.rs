@@ -37,11 +37,9 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::exit::{self, Code};
 
-use args::{Cli, Verb};
+use args::Verb;
 use failure::{Done, Failure};
 use screen::{BAD, Look, Screen};
 use target::Target;
@@ -50,7 +48,8 @@ pub use args::command;
 
 /// Runs the client on a command line, the name of the program first, and gives its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<_> = args.into_iter().collect();
+    let cli = match args::parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help that nobody reads is no failure.
@@ -85,11 +84,11 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
 /// Prints what is left to be printed, a failure included, and gives the exit code.
 fn finish(done: Done, screen: &mut Screen) -> Code {
     let flushed = screen.out.flush().map_err(Failure::from);
-    match done.and_then(|code| flushed.map(|()| code)) {
-        Ok(code) => code,
+    match (done, flushed) {
         // A closed pipe is nobody to talk to.
-        Err(failure @ Failure::Unread) => failure.exit_code(),
-        Err(failure) => {
+        (Ok(code), Ok(()) | Err(Failure::Unread)) => code,
+        (Err(failure @ Failure::Unread), _) => failure.exit_code(),
+        (Err(failure), _) | (Ok(_), Err(failure)) => {
             // Where standard error is closed as well, there is nobody left.
             let _ = writeln!(screen.err, "{} {failure}", screen.err_look.paint(BAD, "ebb:"));
             failure.exit_code()

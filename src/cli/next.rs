@@ -16,7 +16,7 @@ use super::screen::{NOTICE, Screen};
 use super::table::{self, Column, Row};
 use super::target::Target;
 use super::times::{self, Moment};
-use super::upcoming::Timing;
+use super::upcoming::{Rule, Timing};
 use super::{args, figures};
 
 const COLUMNS: [Column; 2] =
@@ -29,12 +29,6 @@ pub(super) fn run(args: &args::Next, target: &Target, screen: &mut Screen) -> Do
     match &args.job {
         Some(job) => {
             let reply: NextReply = target.connect()?.call("Next", &json!({ "job": job }))?;
-            if args.from.is_some() && reply.every_ms.is_some() {
-                return Err(Failure::Usage(format!(
-                    "`{job}` has an `every`: its starts hang on each other, so they can't be reckoned from any instant; \
-                     leave --from out"
-                )));
-            }
             let timing = of_job(&reply)?;
             print(&timing, &timing.after(from, count), args, &moment, screen)?;
             remarks(&reply, screen)?;
@@ -49,19 +43,20 @@ pub(super) fn run(args: &args::Next, target: &Target, screen: &mut Screen) -> Do
 }
 
 fn of_job(reply: &NextReply) -> Result<Timing, Failure> {
-    let text = |text: &String| Schedule::parse(text, &reply.job).map_err(|e| not_understood(text, &e));
-    Ok(Timing {
-        schedules: reply.schedule.iter().map(text).collect::<Result<_, _>>()?,
-        zone: zone_of(&reply.timezone)?,
-        every_ms: reply.every_ms,
-        first: reply.next.as_deref().and_then(times::parse),
-    })
+    let rule = match reply.every_ms {
+        Some(ms) => Rule::Every { ms, next: reply.next.as_deref().and_then(times::parse) },
+        None => Rule::Schedules(parse(&reply.schedule, &reply.job)?),
+    };
+    Ok(Timing { rule, zone: zone_of(&reply.timezone)? })
 }
 
-pub(super) fn of_expressions(expressions: &[String], zone: &str) -> Result<Timing, Failure> {
-    let text = |text: &String| Schedule::parse(text, "").map_err(|e| not_understood(text, &e));
-    let schedules = expressions.iter().map(text).collect::<Result<_, _>>()?;
-    Ok(Timing { schedules, zone: zone_of(zone)?, every_ms: None, first: None })
+fn of_expressions(expressions: &[String], zone: &str) -> Result<Timing, Failure> {
+    Ok(Timing { rule: Rule::Schedules(parse(expressions, "")?), zone: zone_of(zone)? })
+}
+
+fn parse(expressions: &[String], job: &str) -> Result<Vec<Schedule>, Failure> {
+    let parse = |text: &String| Schedule::parse(text, job).map_err(|error| not_understood(text, &error));
+    expressions.iter().map(parse).collect()
 }
 
 fn zone_of(name: &str) -> Result<TimeZone, Failure> {
@@ -73,10 +68,10 @@ fn zone_of(name: &str) -> Result<TimeZone, Failure> {
 
 /// What is wrong with an expression, and the part of it that is meant.
 fn not_understood(text: &str, error: &crate::schedule::ScheduleError) -> Failure {
-    let text = figures::one_line(text);
     let width = |range: &str| range.chars().count();
     let blank = text.get(..error.span.start).map_or(0, width);
     let carets = text.get(error.span.clone()).map_or(1, width).max(1);
+    let text = figures::one_line(text);
     let help = error.help.as_ref().map_or_else(String::new, |help| format!("\nhelp: {help}"));
     let (blank, carets) = (" ".repeat(blank), "^".repeat(carets));
     Failure::Usage(format!(
@@ -112,12 +107,14 @@ fn row(slot: &Slot, timing: &Timing, moment: &Moment) -> Row {
 }
 
 fn never(timing: &Timing) -> String {
-    if timing.schedules.iter().any(Schedule::is_reboot) {
-        "`@reboot` is no time: it means once for each start of ebbd".to_owned()
-    } else if timing.schedules.is_empty() {
-        "it does not start by itself".to_owned()
-    } else {
-        format!("it is not due within the next {} years", limits::SCHEDULE_HORIZON_YEARS)
+    match &timing.rule {
+        Rule::Schedules(schedules) if schedules.iter().any(Schedule::is_reboot) => {
+            "`@reboot` is no time: it means once for each start of ebbd".to_owned()
+        }
+        Rule::Schedules(schedules) if !schedules.is_empty() => {
+            format!("it is not due within the next {} years", limits::SCHEDULE_HORIZON_YEARS)
+        }
+        Rule::Schedules(_) | Rule::Every { .. } => "it does not start by itself".to_owned(),
     }
 }
 

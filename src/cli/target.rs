@@ -14,12 +14,16 @@ use super::failure::Failure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     sockets: Vec<PathBuf>,
+    /// How to start what should be there.
+    start: String,
 }
 
 impl Target {
     /// One socket and no other.
     pub(super) fn at(socket: impl Into<PathBuf>) -> Self {
-        Self { sockets: vec![socket.into()] }
+        let socket = socket.into();
+        let start = format!("Start it with `ebbd --socket {}`, or name another socket", socket.display());
+        Self { sockets: vec![socket], start }
     }
 
     /// The one that was named by flag or by `EBB_SOCKET`; else the user's own ebbd, then the system's.
@@ -30,9 +34,15 @@ impl Target {
         }
         let own = Places::of(uid, |name| env(name).map(PathBuf::from)).socket;
         let system = Places::of(0, |_| None).socket;
-        let mut sockets = vec![own, system];
-        sockets.dedup();
-        Self { sockets }
+        const NAME: &str = "another socket is named by --socket or EBB_SOCKET";
+        if uid == 0 {
+            let start = format!("Start it with `systemctl start ebbd`, or by hand with `ebbd`; {NAME}");
+            return Self { sockets: vec![system], start };
+        }
+        let start = format!(
+            "Root starts the system's with `systemctl start ebbd`, you start your own with `ebbd`; {NAME}"
+        );
+        Self { sockets: vec![own, system], start }
     }
 
     /// Connects to the first that answers.
@@ -48,37 +58,36 @@ impl Target {
                 Err(error) => tried.push((socket.as_path(), error)),
             }
         }
-        Err(not_there(&tried))
+        Err(self.not_there(&tried))
     }
-}
 
-fn not_there(tried: &[(&Path, io::Error)]) -> Failure {
-    let attempts: Vec<_> =
-        tried.iter().map(|(path, error)| format!("{}: {}", path.display(), why(error))).collect();
-    let attempts = attempts.join("; ");
-    let is_denied = |(_, error): &&(&Path, io::Error)| error.kind() == io::ErrorKind::PermissionDenied;
-    if tried.iter().any(|attempt| is_denied(&attempt)) {
-        return Failure::NotAllowed(format!(
-            "ebbd can't be reached. {attempts}. Its users are root and the members of the socket's group; \
-             root adds you with `usermod -aG ebb NAME`, which counts from your next login on"
-        ));
+    fn not_there(&self, tried: &[(&Path, io::Error)]) -> Failure {
+        let attempts: Vec<_> =
+            tried.iter().map(|(path, error)| format!("{}: {}", path.display(), why(error))).collect();
+        let attempts = attempts.join("; ");
+        let is_denied = |(_, error): &&(&Path, io::Error)| error.kind() == io::ErrorKind::PermissionDenied;
+        if tried.iter().any(|attempt| is_denied(&attempt)) {
+            return Failure::NotAllowed(format!(
+                "ebbd can't be reached. {attempts}. It is open to root and to the members of the socket's group: root \
+             adds you with `usermod -aG ebb NAME`, which counts from your next login on, or lists you in a job's `[allow]`"
+            ));
+        }
+        Failure::NoDaemon(format!("ebbd does not answer. {attempts}. {}", self.start))
     }
-    Failure::NoDaemon(format!(
-        "ebbd does not answer. {attempts}. Start the system's with `systemctl start ebbd`, or one of your own with \
-         `ebbd &`; another socket is named by --socket or EBB_SOCKET"
-    ))
 }
 
 fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
-        io::ErrorKind::ConnectionRefused => {
-            "nobody listens there; an ebbd that was killed leaves its socket behind".to_owned()
-        }
-        io::ErrorKind::PermissionDenied => "you may not open this socket".to_owned(),
-        io::ErrorKind::InvalidInput => "the path is longer than a socket's may be (107 bytes)".to_owned(),
-        _ => error.to_string(),
-    }
+    const WORDS: [(io::ErrorKind, &str); 4] = [
+        (io::ErrorKind::NotFound, "there is no such socket"),
+        (
+            io::ErrorKind::ConnectionRefused,
+            "nobody listens there; an ebbd that was killed leaves its socket behind",
+        ),
+        (io::ErrorKind::PermissionDenied, "you may not open this socket"),
+        (io::ErrorKind::InvalidInput, "the path is longer than a socket's may be (107 bytes)"),
+    ];
+    let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
 }
 
 #[cfg(test)]
@@ -108,7 +117,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let system = dir.path().join("system.sock");
         let _listener = UnixListener::bind(&system).unwrap();
-        let target = Target { sockets: vec![dir.path().join("own.sock"), system.clone()] };
+        let target =
+            Target { sockets: vec![dir.path().join("own.sock"), system.clone()], start: String::new() };
         assert_eq!(target.connect().unwrap().path(), system);
     }
 
@@ -117,7 +127,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (none, dead) = (dir.path().join("none.sock"), dir.path().join("dead.sock"));
         drop(UnixListener::bind(&dead).unwrap());
-        let failure = Target { sockets: vec![none.clone(), dead.clone()] }.connect().unwrap_err();
+        let failure = Target { sockets: vec![none.clone(), dead.clone()], ..Target::of(None, 7, |_| None) }
+            .connect()
+            .unwrap_err();
         let text = failure.to_string();
         assert_eq!(failure.exit_code().0, 69);
         assert!(text.contains(&format!("{}: there is no such socket", none.display())), "{text}");
@@ -129,7 +141,8 @@ mod tests {
     fn a_socket_that_may_not_be_opened_is_not_allowed() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         let none = io::Error::from(io::ErrorKind::NotFound);
-        let failure = not_there(&[(Path::new("/own"), none), (Path::new("/system"), denied)]);
+        let failure =
+            Target::at("/own").not_there(&[(Path::new("/own"), none), (Path::new("/system"), denied)]);
         assert_eq!(failure.exit_code().0, 77);
         assert!(failure.to_string().contains("/system: you may not open this socket"), "{failure}");
     }

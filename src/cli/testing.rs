@@ -1,7 +1,8 @@
 //! An ebbd for tests: a socket in a directory of its own, and answers that the test gives. Knows no verb.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -25,6 +26,19 @@ pub(super) struct Fake {
 /// One connection to it.
 pub(super) struct Peer {
     stream: UnixStream,
+}
+
+/// A standard output that nobody reads any more.
+pub(super) struct Unread;
+
+impl Write for Unread {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
 }
 
 /// What a verb has given and printed.
@@ -67,22 +81,27 @@ impl Fake {
         self.calls.lock().unwrap().clone()
     }
 
-    /// Runs a command line without `ebb` in front against it, not on a terminal.
+    /// Runs a command line without `ebb` in front against it.
     pub(super) fn ebb(&self, line: &[&str]) -> Printed {
-        ebb(line, &self.target(), Look::PLAIN)
+        ebb(line, &self.target())
     }
 }
 
-/// Runs a command line without `ebb` in front.
-pub(super) fn ebb(line: &[&str], target: &Target, look: Look) -> Printed {
-    use clap::Parser as _;
-    let words = std::iter::once("ebb").chain(line.iter().copied());
-    let cli = super::args::Cli::try_parse_from(words).unwrap();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut screen = Screen { out: &mut out, err: &mut err, look, err_look: look };
+/// Runs a command line without `ebb` in front, not on a terminal.
+pub(super) fn ebb(line: &[&str], target: &Target) -> Printed {
+    let mut out = Vec::new();
+    let Printed { code, err, .. } = ebb_to(&mut out, line, target);
+    Printed { code, out: String::from_utf8(out).unwrap(), err }
+}
+
+/// The same with a standard output of the test's choice.
+pub(super) fn ebb_to(out: &mut dyn Write, line: &[&str], target: &Target) -> Printed {
+    let words: Vec<_> = std::iter::once("ebb").chain(line.iter().copied()).map(OsString::from).collect();
+    let cli = super::args::parse(&words).unwrap();
+    let mut err = Vec::new();
+    let mut screen = Screen { out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
     let code = super::finish(super::dispatch(&cli.verb, target, &mut screen), &mut screen).0;
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Printed { code, out: text(out), err: text(err) }
+    Printed { code, out: String::new(), err: String::from_utf8(err).unwrap() }
 }
 
 impl Peer {

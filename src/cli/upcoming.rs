@@ -1,4 +1,4 @@
-//! The next starts of one timing, schedules and `every` together. Pure: the instant to begin at is given.
+//! The next starts of one timing. Pure: the instant to begin at is given.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -7,37 +7,45 @@ use crate::schedule::{Schedule, Slot, next_of};
 
 /// When something starts by itself.
 pub(super) struct Timing {
-    /// Any of these.
-    pub(super) schedules: Vec<Schedule>,
-    /// The zone that they are read in.
+    /// What it is reckoned by.
+    pub(super) rule: Rule,
+    /// The zone that schedules are read in and instants are shown in.
     pub(super) zone: TimeZone,
-    /// And so long after each start, in milliseconds.
-    pub(super) every_ms: Option<u64>,
-    /// The next start, as ebbd has it; `every` is reckoned from it.
-    pub(super) first: Option<Timestamp>,
+}
+
+/// A job has one or the other.
+pub(super) enum Rule {
+    /// At the slots of any of these.
+    Schedules(Vec<Schedule>),
+    /// So many milliseconds after each start, reckoned from the next one that ebbd has; without one, as for a job that
+    /// is paused, there is nothing to reckon from.
+    Every { ms: u64, next: Option<Timestamp> },
 }
 
 impl Timing {
     /// Up to `count` starts, each strictly later than `from` and than the one before it.
-    ///
-    /// With `every` the first one is ebbd's own, and each of the others the earlier of a slot and the end of the
-    /// interval; without it they are the slots.
     pub(super) fn after(&self, from: Timestamp, count: usize) -> Vec<Slot> {
-        let first = match self.every_ms {
-            // Without a next start, such as that of a job that is paused, there is nothing to reckon from.
-            Some(_) => self.first.map(|at| Slot { at, moved: None }),
-            None => next_of(&self.schedules, from, &self.zone),
-        };
-        std::iter::successors(first, |slot| self.next(slot.at)).take(count).collect()
+        match &self.rule {
+            Rule::Schedules(schedules) => {
+                let next = |after| next_of(schedules, after, &self.zone);
+                std::iter::successors(next(from), |slot| next(slot.at)).take(count).collect()
+            }
+            Rule::Every { ms, next } => {
+                let starts = next.and_then(|next| every(next, *ms, from)).into_iter().flatten();
+                starts.take(count).map(|at| Slot { at, moved: None }).collect()
+            }
+        }
     }
+}
 
-    fn next(&self, last: Timestamp) -> Option<Slot> {
-        let slot = next_of(&self.schedules, last, &self.zone);
-        let Some(ms) = self.every_ms else { return slot };
-        let interval = SignedDuration::from_millis(i64::try_from(ms).ok()?);
-        let at = last.checked_add(interval).ok()?;
-        Some(slot.filter(|slot| slot.at <= at).unwrap_or(Slot { at, moved: None }))
-    }
+/// The instants a whole number of intervals after `next` that are later than `from`; none beyond the range of time.
+fn every(next: Timestamp, ms: u64, from: Timestamp) -> Option<impl Iterator<Item = Timestamp>> {
+    let ms = i64::try_from(ms).ok()?.max(1);
+    let passed = from.as_millisecond() - next.as_millisecond();
+    let intervals = if next > from { 0 } else { passed / ms + 1 };
+    let first = next.as_millisecond().checked_add(intervals.checked_mul(ms)?)?;
+    let first = Timestamp::from_millisecond(first).ok();
+    Some(std::iter::successors(first, move |at| at.checked_add(SignedDuration::from_millis(ms)).ok()))
 }
 
 #[cfg(test)]
@@ -45,13 +53,13 @@ mod tests {
     use super::*;
     use crate::cli::times::{rfc3339, zone_named};
 
-    fn timing(schedules: &[&str], every_ms: Option<u64>, first: Option<&str>) -> Timing {
-        Timing {
-            schedules: schedules.iter().map(|text| Schedule::parse(text, "indexer").unwrap()).collect(),
-            zone: zone_named("Europe/Vienna").unwrap(),
-            every_ms,
-            first: first.map(|at| at.parse().unwrap()),
-        }
+    fn vienna(rule: Rule) -> Timing {
+        Timing { rule, zone: zone_named("Europe/Vienna").unwrap() }
+    }
+
+    fn schedules(texts: &[&str]) -> Timing {
+        let parse = |text: &&str| Schedule::parse(text, "indexer").unwrap();
+        vienna(Rule::Schedules(texts.iter().map(parse).collect()))
     }
 
     fn after(timing: &Timing, from: &str, count: usize) -> Vec<String> {
@@ -61,7 +69,7 @@ mod tests {
 
     #[test]
     fn slots_are_strictly_later_and_in_order_also_where_schedules_meet() {
-        let timing = timing(&["0 2 * * *", "0 */2 * * *"], None, None);
+        let timing = schedules(&["0 2 * * *", "0 */2 * * *"]);
         let expected =
             ["2026-01-31T02:00:00+01:00", "2026-01-31T04:00:00+01:00", "2026-01-31T06:00:00+01:00"];
         assert_eq!(after(&timing, "2026-01-31T00:00:00+01:00", 3), expected);
@@ -70,28 +78,37 @@ mod tests {
 
     #[test]
     fn a_slot_in_a_gap_is_moved_and_says_so() {
-        let slots =
-            timing(&["30 2 * * *"], None, None).after("2026-03-29T00:00:00+01:00".parse().unwrap(), 2);
+        let slots = schedules(&["30 2 * * *"]).after("2026-03-29T00:00:00+01:00".parse().unwrap(), 2);
         assert_eq!(slots[0].at, "2026-03-29T03:00:00+02:00".parse().unwrap());
         assert!(slots[0].moved.is_some() && slots[1].moved.is_none());
     }
 
     #[test]
-    fn every_is_reckoned_from_ebbds_next_start_and_anew_from_each_slot() {
-        let every = timing(&[], Some(14_400_000), Some("2026-01-31T01:10:00+01:00"));
+    fn every_is_reckoned_from_ebbds_next_start() {
+        let next = Some("2026-01-31T01:10:00+01:00".parse().unwrap());
+        let every = vienna(Rule::Every { ms: 14_400_000, next });
         let expected =
             ["2026-01-31T01:10:00+01:00", "2026-01-31T05:10:00+01:00", "2026-01-31T09:10:00+01:00"];
         assert_eq!(after(&every, "2026-01-31T00:00:00+01:00", 3), expected);
-        let both = timing(&["0 3 * * *"], Some(14_400_000), Some("2026-01-31T01:10:00+01:00"));
-        let expected =
-            ["2026-01-31T01:10:00+01:00", "2026-01-31T03:00:00+01:00", "2026-01-31T07:00:00+01:00"];
-        assert_eq!(after(&both, "2026-01-31T00:00:00+01:00", 3), expected);
+        assert_eq!(after(&every, "2026-01-31T01:09:59+01:00", 3), expected);
+        for from in ["2026-01-31T01:10:00+01:00", "2026-01-31T05:09:59+01:00"] {
+            assert_eq!(after(&every, from, 2), expected[1..], "{from}");
+        }
+        assert_eq!(after(&every, "2036-01-31T01:10:00+01:00", 1), ["2036-01-31T05:10:00+01:00"]);
     }
 
     #[test]
     fn what_never_starts_gives_nothing() {
-        assert!(after(&timing(&["@reboot"], None, None), "2026-01-31T00:00:00Z", 3).is_empty());
-        assert!(after(&timing(&[], Some(1000), None), "2026-01-31T00:00:00Z", 3).is_empty());
-        assert!(after(&timing(&[], None, None), "2026-01-31T00:00:00Z", 3).is_empty());
+        let unknown = vienna(Rule::Every { ms: 1000, next: None });
+        for timing in [schedules(&["@reboot"]), schedules(&[]), unknown] {
+            assert!(after(&timing, "2026-01-31T00:00:00Z", 3).is_empty());
+        }
+    }
+
+    #[test]
+    fn instants_end_where_time_does() {
+        let next = Some("9999-12-30T21:00:00Z".parse().unwrap());
+        let every = Timing { rule: Rule::Every { ms: 3_600_000, next }, zone: TimeZone::UTC };
+        assert!(after(&every, "9999-12-30T20:00:00Z", 100).len() < 5);
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::exit;
 use crate::journal::HistoryLine;
 use crate::journal::record::RunId;
 use crate::limits;
@@ -17,6 +18,8 @@ use super::target::Target;
 
 /// Between two attempts to reach an ebbd that has gone.
 const ATTEMPT: Duration = Duration::from_millis(200);
+/// An ebbd that was back for less than this has not come back.
+const STAY: Duration = Duration::from_secs(1);
 
 /// A run whose end is awaited.
 pub(super) struct Waiting<'a> {
@@ -24,6 +27,8 @@ pub(super) struct Waiting<'a> {
     connection: Connection,
     run: RunId,
     patience: Duration,
+    /// Once ebbd has gone: when the client gives up, and when it last came back.
+    away: Option<(Instant, Instant)>,
 }
 
 /// What is of interest in the replies of `RunNow` and of `Wait`.
@@ -36,7 +41,8 @@ struct Ended {
 impl<'a> Waiting<'a> {
     /// Goes on with a connection on which a reply with the end is still to come.
     pub(super) const fn on(target: &'a Target, connection: Connection, run: RunId) -> Self {
-        Self { target, connection, run, patience: Duration::from_millis(limits::RECONNECT_MS) }
+        let patience = Duration::from_millis(limits::RECONNECT_MS);
+        Self { target, connection, run, patience, away: None }
     }
 
     /// Asks for the end of a run.
@@ -44,9 +50,7 @@ impl<'a> Waiting<'a> {
     /// # Errors
     /// Those of a connection.
     pub(super) fn ask(target: &'a Target, run: RunId) -> Result<Self, Failure> {
-        let mut connection = target.connect()?;
-        connection.send("Wait", &json!({ "run": run }), false)?;
-        Ok(Self::on(target, connection, run))
+        Ok(Self::on(target, question(target, run)?, run))
     }
 
     /// The end; `None` where `patience` has passed before it came. Without patience it waits for ever.
@@ -65,38 +69,59 @@ impl<'a> Waiting<'a> {
                 // A reply without an end tells nothing new.
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
-                Err(Failure::Gone(why)) => self.reconnect(&why, err)?,
+                Err(failure) if may_pass(&failure) => self.reconnect(&failure, err)?,
                 Err(failure) => return Err(failure),
             }
         }
     }
 
-    fn reconnect(&mut self, why: &str, err: &mut dyn Write) -> Result<(), Failure> {
+    fn reconnect(&mut self, why: &Failure, err: &mut dyn Write) -> Result<(), Failure> {
         let run = self.run;
-        writeln!(
-            err,
-            "{why}. Run {run} is on record; waiting up to {} s for ebbd to come back",
-            self.patience.as_secs()
-        )?;
-        let deadline = Instant::now() + self.patience;
-        loop {
-            match Self::ask(self.target, run) {
-                Ok(again) => {
-                    self.connection = again.connection;
+        let deadline = match self.away {
+            Some((deadline, back)) if back.elapsed() < STAY => deadline,
+            Some(_) | None => {
+                let seconds = self.patience.as_secs();
+                writeln!(
+                    err,
+                    "{why}. Run {run} is on record; waiting up to {seconds} s for ebbd to come back"
+                )?;
+                Instant::now() + self.patience
+            }
+        };
+        while Instant::now() < deadline {
+            std::thread::sleep(ATTEMPT);
+            match question(self.target, run) {
+                Ok(connection) => {
+                    self.connection = connection;
+                    self.away = Some((deadline, Instant::now()));
                     return Ok(());
                 }
-                Err(Failure::NoDaemon(_) | Failure::Gone(_)) if Instant::now() < deadline => {
-                    std::thread::sleep(ATTEMPT);
-                }
-                Err(failure) => {
-                    writeln!(
-                        err,
-                        "how run {run} ended is not known here; `ebb history` tells once ebbd is back"
-                    )?;
-                    return Err(failure);
-                }
+                Err(failure) if may_pass(&failure) => {}
+                Err(failure) => return Err(failure),
             }
         }
+        writeln!(err, "how run {run} ended is not known here; `ebb history` tells once ebbd is back")?;
+        Err(Failure::NoDaemon(format!("ebbd has gone and not come back: {why}")))
+    }
+}
+
+fn question(target: &Target, run: RunId) -> Result<Connection, Failure> {
+    let mut connection = target.connect()?;
+    connection.send("Wait", &json!({ "run": run }), false)?;
+    Ok(connection)
+}
+
+/// Whether it may be better soon: ebbd is away, about to end, or full.
+fn may_pass(failure: &Failure) -> bool {
+    match failure {
+        Failure::NoDaemon(_) | Failure::Gone(_) => true,
+        Failure::Refused(error) => error.exit_code() == exit::BUSY.0,
+        Failure::Usage(_)
+        | Failure::Garbled(_)
+        | Failure::System(_)
+        | Failure::Busy(_)
+        | Failure::NotAllowed(_)
+        | Failure::Unread => false,
     }
 }
 
@@ -127,7 +152,34 @@ mod tests {
         let end = Waiting::ask(&target, 42).unwrap().end(None, &mut err).unwrap();
         assert_eq!(end.map(|line| line.outcome), Some(Outcome::Success));
         let err = String::from_utf8(err).unwrap();
-        assert_eq!(err.matches("Run 42 is on record").count(), 2, "{err}");
+        assert_eq!(err.matches("Run 42 is on record").count(), 1, "{err}");
+    }
+
+    #[test]
+    fn an_ebbd_that_is_about_to_end_is_asked_again_and_one_that_makes_no_sense_is_not() {
+        let mut asked = 0;
+        let fake = Fake::serve(move |_, peer| {
+            asked += 1;
+            match asked {
+                1 => peer.refuse(&crate::protocol::Refusal::ShuttingDown),
+                _ => peer.say(&json!({ "result": "a word from the future" })),
+            }
+        });
+        let target = fake.target();
+        let failure = Waiting::ask(&target, 42).unwrap().end(None, &mut Vec::new()).unwrap_err();
+        assert!(matches!(failure, Failure::Garbled(_)), "{failure}");
+        assert_eq!(fake.calls().len(), 2);
+    }
+
+    #[test]
+    fn an_ebbd_that_comes_back_and_goes_again_gets_no_new_time() {
+        let fake = Fake::serve(|_, peer| peer.close());
+        let target = fake.target();
+        let mut waiting = Waiting::ask(&target, 42).unwrap();
+        waiting.patience = 3 * ATTEMPT;
+        let failure = waiting.end(None, &mut Vec::new()).unwrap_err();
+        assert_eq!(failure.exit_code().0, 69);
+        assert!((2..=4).contains(&fake.calls().len()), "{}", fake.calls().len());
     }
 
     #[test]

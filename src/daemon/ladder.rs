@@ -78,7 +78,7 @@ impl Ladder {
         let leaf = self.inner.leaf(run, &limits, is_required)?;
         let has_limit = job.memory.max.is_some() || job.memory.high.is_some();
         let rung = match self.enforcement() {
-            // v1 costs a run some milliseconds, so one without a memory limit is left out of it.
+            // A v1 memory group makes a start half as long again, so a run without a memory limit is left out of it.
             Enforcement::CgroupV1 if !has_limit && !is_required => Enforcement::None,
             Enforcement::Rlimit if job.memory.max.is_none() => Enforcement::None,
             rung @ (Enforcement::CgroupV2

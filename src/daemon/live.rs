@@ -70,6 +70,11 @@ impl Live {
         }
     }
 
+    /// What says that the kernel kills one process where the job wants all of them to go.
+    pub(super) fn oom_watch(&self) -> Option<OwnedFd> {
+        if self.memory.oom_group && self.memory.max.is_some() { self.tree.oom_watch() } else { None }
+    }
+
     /// Highest anonymous memory and swap seen so far, in bytes.
     pub(super) fn peak_so_far(&self) -> Option<u64> {
         match self.seen.peak_anon.load(Ordering::Relaxed) {

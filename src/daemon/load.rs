@@ -124,7 +124,7 @@ impl Shell {
             match self.store.get(view.definition) {
                 Ok(stored) => harvest.put(stored, store),
                 Err(error) => {
-                    harvest.problems.push(format!("{name}: cannot keep its loaded version: {error}"))
+                    harvest.problems.push(format!("{name}: cannot keep its loaded version: {error}"));
                 }
             }
         }

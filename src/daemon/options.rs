@@ -75,7 +75,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
             Long("state") => flags.state = Some(parser.value().map_err(usage)?.into()),
             Long("socket") => flags.socket = Some(parser.value().map_err(usage)?.into()),
             Long("group") => {
-                flags.group = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned())
+                flags.group = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
             }
             Long("log") => flags.log = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned()),
             Long("strict") => strict = true,

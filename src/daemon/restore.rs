@@ -47,6 +47,8 @@ impl Shell {
         let gathered = gather(&options, &mut store)?;
         let gate =
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
+        let (own_user, _) =
+            users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state);
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0),
@@ -54,6 +56,7 @@ impl Shell {
             store,
             ladder,
             gate,
+            own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),
             input,
             clients: Vec::new(),

@@ -11,6 +11,7 @@ use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Pro
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
+use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
 use super::client::Answer;
@@ -28,6 +29,7 @@ pub(super) struct Shell {
     pub(super) store: Store,
     pub(super) ladder: Ladder,
     pub(super) gate: Gate,
+    pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
     pub(super) input: mpsc::UnboundedSender<Input>,
     pub(super) clients: Vec<Connected>,

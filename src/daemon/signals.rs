@@ -21,8 +21,9 @@ pub(super) enum Signal {
 pub(super) struct Signals(SignalsInfo);
 
 impl Signals {
-    /// Listens from now on. A broken pipe is an error of its write, never a signal.
+    /// Listens from now on. A broken pipe and a file at its size limit are errors of their write, never signals.
     pub(super) fn listen() -> io::Result<Self> {
+        crate::sys::signals::ignore_file_size_signal()?;
         Stream::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD]).map(Self)
     }
 

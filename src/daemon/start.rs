@@ -11,7 +11,7 @@ use crate::job::{Definition, envfile};
 use crate::limits;
 use crate::sys::spawn::{self, Rlimit, SpawnSpec};
 use crate::sys::tree::Family;
-use crate::sys::users::{self, User};
+use crate::sys::users::{self, Identity, User};
 use crate::words::{Enforcement, OutputTo};
 
 use super::environment::{self, Host};
@@ -40,17 +40,16 @@ impl Shell {
     fn try_start(&self, order: &Order) -> Result<Watched, String> {
         let stored = self.store.get(order.definition);
         let job = stored.map_err(|e| format!("its definition can't be read back: {e}"))?.definition;
-        let resolved = users::resolve(job.user.as_deref(), job.group.as_deref());
-        let (user, identity) = resolved.map_err(|e| e.to_string())?;
+        let (user, identity) = self.become_whom(&job)?;
         let mut environment = environment_of(&job, order, &user)?;
         let mark = self.ladder.mark(order.run);
         environment.push((environment::MARK.to_owned(), mark.clone()));
         let mark = format!("{}={mark}", environment::MARK);
         let command: Vec<String> = job.command.iter().chain(&order.payload.args).cloned().collect();
-        let home = if job.user.is_some() { user.home.as_path() } else { Path::new("/") };
-        let directory = job.working_directory.as_deref().unwrap_or(home);
+        let home = Some(user.home.as_path()).filter(|home| job.user.is_some() && home.exists());
+        let directory = job.working_directory.as_deref().or(home).unwrap_or(Path::new("/"));
         let mut spec = SpawnSpec::new(&command, &environment, directory).map_err(|e| e.to_string())?;
-        spec.identity = Some(identity);
+        spec.identity = identity;
         spec.umask = job.umask;
         spec.nice = (job.nice != 0).then_some(job.nice);
         spec.oom_score_adj = job.oom_score_adjust;
@@ -89,6 +88,16 @@ impl Shell {
             exec_status: Some(spawned.exec),
             input: self.input.clone(),
         })
+    }
+
+    /// The user of a run, and what it has to become; ebbd's own is known since its start.
+    fn become_whom(&self, job: &Definition) -> Result<(User, Option<Identity>), String> {
+        if job.user.is_none() && job.group.is_none() {
+            return Ok((self.own_user.clone(), None));
+        }
+        let (user, identity) =
+            users::resolve(job.user.as_deref(), job.group.as_deref()).map_err(|e| e.to_string())?;
+        Ok((user, Some(identity)))
     }
 
     fn stdin(&self, order: &Order) -> Result<OwnedFd, String> {

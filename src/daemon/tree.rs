@@ -46,6 +46,15 @@ impl Tree {
         }
     }
 
+    /// A descriptor that becomes readable when the kernel is about to kill one process of the tree for memory and would
+    /// let the others live (cgroup v1).
+    pub(super) fn oom_watch(&self) -> Option<OwnedFd> {
+        match self {
+            Self::Leaf(leaf) => leaf.oom_watch().ok().flatten(),
+            Self::Family(_) => None,
+        }
+    }
+
     /// What the kernel counted for the whole tree.
     pub(super) fn facts(&self) -> Facts {
         match self {

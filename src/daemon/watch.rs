@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::engine::{Exit, Process};
 use crate::limits;
 use crate::sys::spawn::{ExecFailure, ExecResult, ExecStatus};
-use crate::sys::watch::watch;
+use crate::sys::watch::{drain, watch};
 
 use super::input::Input;
 use super::live::{Ended, Live};
@@ -61,10 +61,15 @@ impl Watched {
             let _ = input.send(Input::Started { run, process });
         }
         let mut sampler = Sampler::new(Arc::clone(&live));
+        let oom = live.oom_watch().map(|fd| watch(fd, Interest::READABLE)).transpose()?;
         loop {
             tokio::select! {
                 biased;
                 done = ended(&pidfd) => break done?,
+                choked = choked(oom.as_ref()) => {
+                    choked?;
+                    take_the_rest(&live).await;
+                }
                 () = sleep(sampler.pause()) => {
                     if let Some(detail) = sampler.sample() {
                         let _ = input.send(Input::OverLimit { run, detail });
@@ -133,6 +138,30 @@ async fn exec_failure(status: ExecStatus) -> io::Result<Option<ExecFailure>> {
 async fn ended(pidfd: &AsyncFd<OwnedFd>) -> io::Result<()> {
     pidfd.readable().await?.retain_ready();
     Ok(())
+}
+
+/// Waits until the kernel is about to kill for memory; for ever where nothing says so.
+async fn choked(oom: Option<&AsyncFd<OwnedFd>>) -> io::Result<()> {
+    match oom {
+        Some(oom) => {
+            oom.readable().await?.clear_ready();
+            drain(oom.get_ref())
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// cgroup v1 kills one process where `oom-group` asks for all: the others follow as soon as the first has been counted.
+async fn take_the_rest(live: &Live) {
+    for _ in 0..limits::OOM_LOOKS {
+        if live.tree.facts().oom_kills.is_some_and(|kills| kills > 0) {
+            if let Err(error) = live.tree.kill_all() {
+                tracing::warn!(run = live.id, job = %live.job, "cannot end the rest of a run out of memory: {error}");
+            }
+            return;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 async fn changed(events: OwnedFd) -> io::Result<()> {

@@ -3,6 +3,9 @@
 //!
 //! One owner, one queue: the shell hands in one event after the other and carries the effects out in their order.
 
+// State x event: every match names every case, so that a new one can't be forgotten.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod demand;
 mod effect;
 mod event;

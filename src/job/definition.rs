@@ -16,7 +16,7 @@ pub struct Definition {
     pub description: String,
     /// Program and arguments; no shell. The program is absolute or looked up in the job's PATH.
     pub command: Vec<String>,
-    /// Default: the home of `user`, else `/`.
+    /// Default: the home of `user` where there is one, else `/`.
     pub working_directory: Option<PathBuf>,
     /// A name or a number. Default: ebbd's own user.
     pub user: Option<String>,

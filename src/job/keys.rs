@@ -77,7 +77,7 @@ keys! {
     Root "command" Command, Required, r#"["python3", "-m", "app.index"]"#,
         ["cmd", "exec", "execstart", "run", "program", "script"],
         "Program and arguments. No shell is involved. A program without a slash is looked up in the run's `PATH`; with one, it must be an absolute path.";
-    Root "working-directory" Path, Said("the home of `user`, else `/`"), r#""/srv/app""#,
+    Root "working-directory" Path, Said("the home of `user` where there is one, else `/`"), r#""/srv/app""#,
         ["cwd", "dir", "directory", "workdir", "chdir"],
         "Directory that the run starts in. An absolute path.";
     Root "user" Account, Said("ebbd's own user"), r#""www-data""#, ["uid", "run-as"],

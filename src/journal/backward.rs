@@ -13,12 +13,13 @@ pub(super) struct Backward {
     file: File,
     /// Bytes read at once.
     block: usize,
-    /// Where in the file `buf` begins.
+    /// Where in the file `buf[head]` is.
     pos: u64,
-    /// What was read; only `buf[..end]` is still to be given out.
+    /// `buf[head..end]` was read and is still to be given out; it fills up towards the front.
     buf: Vec<u8>,
+    head: usize,
     end: usize,
-    /// A newline can only be in `buf[..scan]`.
+    /// A newline can only be in `buf[head..scan]`.
     scan: usize,
     /// Whether a newline follows `buf[..end]`.
     terminated: bool,
@@ -62,6 +63,7 @@ impl Backward {
             block,
             pos,
             buf: Vec::new(),
+            head: 0,
             end: 0,
             scan: 0,
             terminated: false,
@@ -84,18 +86,19 @@ impl Backward {
         if self.done {
             return Ok(Piece::End);
         }
-        if let Some(newline) = self.buf[..self.scan].iter().rposition(|&b| b == b'\n') {
+        if let Some(newline) = self.buf[self.head..self.scan].iter().rposition(|&b| b == b'\n') {
+            let newline = self.head + newline;
             return Ok(self.piece(newline + 1, newline));
         }
         if self.pos == 0 {
             self.done = true;
-            return Ok(self.piece(0, 0));
+            return Ok(self.piece(self.head, self.head));
         }
         self.fill()?;
         Ok(Piece::More)
     }
 
-    /// Gives out `buf[from..end]` and leaves `buf[..rest]`.
+    /// Gives out `buf[from..end]` and leaves `buf[head..rest]`.
     fn piece(&mut self, from: usize, rest: usize) -> Piece<'_> {
         let to = std::mem::replace(&mut self.end, rest);
         self.scan = rest;
@@ -104,7 +107,9 @@ impl Backward {
             return if terminated { Piece::TooLong } else { Piece::Torn };
         }
         match (terminated, from == to) {
-            (true, _) => Piece::Line { start: self.pos + from as u64, bytes: &self.buf[from..to] },
+            (true, _) => {
+                Piece::Line { start: self.pos + (from - self.head) as u64, bytes: &self.buf[from..to] }
+            }
             (false, false) => Piece::Torn,
             // The file ends with a newline, or is empty.
             (false, true) => {
@@ -117,22 +122,37 @@ impl Backward {
         }
     }
 
-    /// Reads the block before `buf` into its front.
+    /// Reads the block before what is there.
     fn fill(&mut self) -> io::Result<()> {
-        if self.end >= JOURNAL_LINE_MAX {
+        if self.end - self.head >= JOURNAL_LINE_MAX {
             self.too_long = true;
-            self.end = 0;
+            self.end = self.head;
         }
         let n = usize::try_from(self.pos).map_or(self.block, |pos| pos.min(self.block));
-        self.buf.resize(self.end + n, 0);
-        self.buf.copy_within(..self.end, n);
-        self.file.read_exact_at(&mut self.buf[..n], self.pos - n as u64)?;
-        self.pos -= n as u64;
-        self.end += n;
+        if self.head < n {
+            self.make_room(n);
+        }
+        let before = self.head - n;
+        self.file.read_exact_at(&mut self.buf[before..self.head], self.pos - n as u64)?;
         // What was there before has no newline, or it would have been given out.
-        self.scan = n;
+        self.scan = self.head;
+        self.head = before;
+        self.pos -= n as u64;
         self.read += n as u64;
         Ok(())
+    }
+
+    /// Moves what is there to the back, so that `n` bytes fit in front. A buffer that is too small doubles, or a long
+    /// line would be moved once for each of its blocks.
+    fn make_room(&mut self, n: usize) {
+        let len = self.end - self.head;
+        if self.buf.len() < len + n {
+            self.buf.resize((len + n).max(2 * len), 0);
+        }
+        let to = self.buf.len() - len;
+        self.buf.copy_within(self.head..self.end, to);
+        self.head = to;
+        self.end = self.buf.len();
     }
 }
 
@@ -195,7 +215,7 @@ mod tests {
             match backward.step().unwrap() {
                 Piece::Line { bytes, .. } => found.push(String::from_utf8_lossy(bytes).into_owned()),
                 Piece::TooLong => found.push("too long".to_owned()),
-                Piece::More => assert!(backward.buf.len() <= JOURNAL_LINE_MAX + 64 * 1024),
+                Piece::More => assert!(backward.buf.len() <= 2 * JOURNAL_LINE_MAX + 64 * 1024),
                 Piece::Torn => panic!("nothing is torn"),
                 Piece::End => break,
             }

@@ -37,24 +37,42 @@ pub(super) enum Bad {
     UnknownEvent(String),
 }
 
-/// Reads a line without its newline.
+/// Reads a line without its newline: its head first, because serde tells an event of a newer version from one that is
+/// damaged only in words, then the event's own type. It takes no longer than serde's way in one.
 ///
 /// # Errors
 /// It is no record that this version knows.
 pub(super) fn from_line(line: &[u8]) -> Result<Record, Bad> {
+    let head: Head<'_> = parse(line)?;
+    let job = || {
+        head.job
+            .as_deref()
+            .map(str::to_owned)
+            .ok_or_else(|| Bad::Unreadable("missing field `job`".to_owned()))
+    };
+    let event = match &*head.event {
+        "opened" => Event::Opened(parse(line)?),
+        "job" => Event::Job(parse(line)?),
+        "job-removed" => Event::JobRemoved { job: job()? },
+        "paused" => Event::Paused { job: job()? },
+        "resumed" => Event::Resumed { job: job()? },
+        "queued" => Event::Queued(parse(line)?),
+        "started" => Event::Started(parse(line)?),
+        "finished" => Event::Finished(parse(line)?),
+        "skipped" => Event::Skipped(parse(line)?),
+        _ => return Err(Bad::UnknownEvent(head.event.into_owned())),
+    };
+    Ok(Record { at: head.at, event })
+}
+
+fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Bad> {
     serde_json::from_slice(line).map_err(|error| {
         let mut why = error.to_string();
         // Every line is line 1 to the parser; the caller knows the number that people need.
         if let Some(at) = why.rfind(" at line ") {
             why.truncate(at);
         }
-        match serde_json::from_slice::<Head<'_>>(line) {
-            Err(_) => {
-                Bad::Unreadable(if is_object(line) { why } else { format!("not a JSON object: {why}") })
-            }
-            Ok(head) if Event::WORDS.contains(&&*head.event) => Bad::Unreadable(why),
-            Ok(head) => Bad::UnknownEvent(head.event.into_owned()),
-        }
+        Bad::Unreadable(if is_object(line) { why } else { format!("not a JSON object: {why}") })
     })
 }
 

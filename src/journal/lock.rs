@@ -5,18 +5,24 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::Error;
+use crate::limits::LOCK_WAIT_MS;
+
+/// Between two tries, in milliseconds.
+const STEP_MS: u64 = 20;
 
 /// The state directory is ours for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    /// flock(2) hangs on the open file; a child does not keep it, for std opens with O_CLOEXEC.
-    _file: File,
+    /// flock(2) hangs on the open file, which std opens with O_CLOEXEC: a child has it until it executes its program.
+    file: File,
 }
 
 impl Lock {
-    /// Takes the lock of `dir`, without waiting.
+    /// Takes the lock of `dir`. Waits up to [`LOCK_WAIT_MS`] for it: where ebbd died while it was starting a run, the
+    /// child holds it for a moment longer.
     ///
     /// # Errors
     /// [`Error::Locked`] where somebody holds it; [`Error::Io`] where the file can't be opened or locked.
@@ -31,16 +37,30 @@ impl Lock {
             .mode(0o640)
             .open(&path)
             .map_err(Error::io("open the lock", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let pid = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-                return Err(Error::Locked { dir: dir.to_owned(), pid });
+        let mut waited_ms = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if waited_ms < LOCK_WAIT_MS => {
+                    std::thread::sleep(Duration::from_millis(STEP_MS));
+                    waited_ms += STEP_MS;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let pid = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+                    return Err(Error::Locked { dir: dir.to_owned(), pid });
+                }
+                Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }
         // The pid only serves the message above: where it can't be written (a full disk), the lock holds all the same.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that has not executed its program yet.
+        let _ = self.file.unlock();
     }
 }

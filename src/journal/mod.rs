@@ -6,7 +6,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `lock` | held by the one ebbd that may write here, with its pid inside |
-//! | `journal.jsonl` | the live segment: [`Writer`] appends, [`replay`] reads it at a start |
+//! | `journal.jsonl` | the live segment: [`Writer`] appends, [`replay()`] reads it at a start |
 //! | `journal-20260301T023000.000Z.jsonl` | a segment that was full at that time; [`History`] reads on there |
 //! | `journal.next` | the head of a new segment, while one is made |
 //! | `journal.torn-20260301T023000.000Z` | an end that was not whole and was cut off |

@@ -9,7 +9,7 @@ use super::grammar::Fields;
 use super::unit::{DAY, HOUR, MINUTE, MONTH, SECOND, Unit, WEEKDAY};
 
 /// The expression in the `cron` crate's dialect. That one asks a day to match both day fields, so where either is enough
-/// there are two of them.
+/// there are two of them. Dropped, it leaves nothing but the crate's own lists of what `*` means, 2 kB once and for all.
 #[derive(Debug, Clone)]
 pub(super) struct Calendar {
     first: cron::Schedule,

@@ -26,6 +26,8 @@ impl Clock {
             Self::Fixed => next_fixed(calendar, after, zone, horizon),
             Self::Running => next_running(calendar, after, zone, horizon),
         }?;
+        debug_assert!(slot.at > after, "{} is not later than {after}", slot.at);
+        // Should this ever be wrong, a job that does not run is better than one that runs without end.
         (slot.at > after && slot.at.as_second() <= horizon).then_some(slot)
     }
 }
@@ -53,7 +55,7 @@ struct Placed {
     /// The first instant at which the clock shows it, or the first one after the gap that it is in.
     at: i64,
     moved: Option<Moved>,
-    /// The last civil second that is in the past if this one is: the end of its gap or fold.
+    /// The last civil second that is in the past if this one is: with a fold, all of it is.
     settled: i64,
 }
 
@@ -71,6 +73,7 @@ fn place(civil: i64, zone: &TimeZone) -> Option<Placed> {
             break;
         }
         if next == offset {
+            // Only the name of the zone's time has changed.
             continue;
         }
         let (left, right) = (until + offset, until + next);
@@ -78,7 +81,7 @@ fn place(civil: i64, zone: &TimeZone) -> Option<Placed> {
         if left <= civil && civil < right {
             let moved =
                 Moved::Gap { meant: civil_time(civil)?, from: civil_time(left)?, to: civil_time(right)? };
-            return Some(Placed { at: until, moved: Some(moved), settled: right - 1 });
+            return Some(Placed { at: until, moved: Some(moved), settled: civil });
         }
         if from <= at && at < until && right <= civil {
             let moved =

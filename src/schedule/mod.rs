@@ -2,16 +2,15 @@
 //! Must not know jobs, runs or where a zone's data comes from; text, an instant and a zone go in, a slot comes out.
 //!
 //! # What is accepted
-//! The five fields of crontab(5) with its meaning, an optional sixth in front for seconds, `H`, and the macros
-//! ([`grammar`](self) says it field by field in its errors). In short:
+//! The five fields of crontab(5) with its meaning, an optional sixth in front for seconds, `H`, and the macros:
 //!
 //! | | |
 //! |---|---|
 //! | `*`, `5`, `1-5`, `1,15`, `*/10`, `10-40/10` | as in crontab(5); a step needs `*`, `H` or a range before it |
 //! | `jan`, `MON`, `mon-fri`, `fri-sun` | names of three letters, any case, also in ranges and lists |
 //! | `0` and `7` in day of week | Sunday |
-//! | day of month and day of week | either is enough, unless one of the two begins with `*`: then both must match |
-//! | `H`, `H(0-29)`, `H/15`, `H(0-29)/10` | a value that is stable for the job's name and spreads jobs (see `spread`) |
+//! | day of month and day of week | either is enough, unless one of the two begins with `*` (or `H/N`, see below): then both must match |
+//! | `H`, `H(0-29)`, `H/15`, `H(0-29)/10` | a number out of the job's name, always the same, which spreads jobs; at most 28 in day of month |
 //! | `@hourly @daily @midnight @weekly @monthly @yearly @annually` | as in crontab(5), any case |
 //! | `@reboot` | no time at all: [`Schedule::is_reboot`] |
 //!

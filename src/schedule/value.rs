@@ -27,12 +27,11 @@ pub(super) fn range(
         last = 7;
     }
     if first > last {
+        let part = |low: u32, high: u32| if low == high { low.to_string() } else { format!("{low}-{high}") };
         let rewritten = if unit.number == WEEKDAY.number && last == 0 {
-            format!("{first}-7")
-        } else if last == unit.low {
-            format!("{first}-{},{last}", unit.high)
+            part(first, 7)
         } else {
-            format!("{first}-{},{}-{last}", unit.high, unit.low)
+            format!("{},{}", part(first, unit.high), part(unit.low, last))
         };
         return Err(whole
             .wrong(format!("this range runs backwards, from {first} to {last}"))

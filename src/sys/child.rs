@@ -119,3 +119,40 @@ pub fn set_subreaper() -> io::Result<()> {
 pub fn is_pid1() -> bool {
     std::process::id() == 1
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::sys::testing::{command, end, exec_result, shell, start};
+
+    #[test]
+    fn a_status_word_is_a_code_or_a_signal() {
+        assert_eq!(Exit::from_wait_status(0), Exit::Code(0));
+        assert_eq!(Exit::from_wait_status(0x0700), Exit::Code(7));
+        assert_eq!(Exit::from_wait_status(9), Exit::Signal { signal: 9, core: false });
+        assert_eq!(Exit::from_wait_status(0x8b), Exit::Signal { signal: 11, core: true });
+    }
+
+    #[test]
+    fn a_child_that_runs_is_not_reaped_and_one_that_was_reaped_is_not_ours_any_more() {
+        let child = start(&command(&["sleep", "60"]), None);
+        exec_result(&child);
+        assert_eq!(reap(child.pidfd.as_fd()).unwrap(), None);
+        crate::sys::pidfd::pidfd_signal(child.pidfd.as_fd(), libc::SIGKILL).unwrap();
+        assert_eq!(end(&child).exit, Exit::Signal { signal: libc::SIGKILL, core: false });
+        assert_eq!(reap(child.pidfd.as_fd()).unwrap_err().raw_os_error(), Some(libc::ECHILD));
+    }
+
+    #[test]
+    fn what_a_child_used_comes_with_its_status() {
+        // 20 MiB in a grandchild that the shell waits for, and some work of the shell's own.
+        let line = "head -c 20971520 /dev/zero | tail -c 20971520 >/dev/null; \
+                    i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 4";
+        let reaped = end(&start(&shell(line), None));
+        assert_eq!(reaped.exit, Exit::Code(4));
+        assert!(reaped.max_rss_bytes > 20 << 20, "{reaped:?}");
+        assert!((1..60_000).contains(&reaped.cpu_ms), "{reaped:?}");
+    }
+}

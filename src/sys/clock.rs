@@ -118,9 +118,11 @@ fn set(fd: &OwnedFd, ms: Option<i64>, flags: libc::c_int) -> io::Result<()> {
     let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let mut spec = libc::itimerspec { it_interval: zero, it_value: zero };
     if let Some(ms) = ms {
-        let seconds = ms.div_euclid(1000);
-        spec.it_value.tv_sec = libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX);
-        spec.it_value.tv_nsec = libc::c_long::try_from(ms.rem_euclid(1000) * 1_000_000).unwrap_or(0);
+        #[allow(clippy::cast_possible_truncation)] // Where time_t has 32 bits nothing better can be said.
+        {
+            spec.it_value.tv_sec = ms.div_euclid(1000) as _;
+            spec.it_value.tv_nsec = (ms.rem_euclid(1000) * 1_000_000) as _;
+        }
     }
     // SAFETY: `spec` is valid for reading during the call; the old value is not asked for.
     raw::check(unsafe { libc::timerfd_settime(fd.as_raw_fd(), flags, &raw const spec, std::ptr::null_mut()) })

@@ -13,6 +13,7 @@ pub mod peer;
 pub mod pidfd;
 pub mod proc;
 mod raw;
+pub mod signals;
 pub mod spawn;
 pub mod tree;
 pub mod users;

@@ -58,3 +58,50 @@ pub fn pidfd_exit(pidfd: BorrowedFd<'_>) -> io::Result<Option<Exit>> {
     raw::check(done)?;
     Ok((info.mask & PIDFD_INFO_EXIT != 0).then(|| Exit::from_wait_status(info.exit_code)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::sys::testing::{LONG, holds_within, readable_within, skip};
+
+    #[test]
+    fn a_descriptor_reports_the_end_and_never_means_another_process() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let fd = pidfd_open(i32::try_from(child.id()).unwrap()).unwrap();
+        assert!(!readable_within(fd.as_fd(), 0));
+        pidfd_signal(fd.as_fd(), 0).unwrap();
+        pidfd_signal(fd.as_fd(), libc::SIGTERM).unwrap();
+        assert!(readable_within(fd.as_fd(), LONG));
+        child.wait().unwrap();
+        assert_eq!(pidfd_signal(fd.as_fd(), 0).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
+    fn the_kernel_keeps_the_exit_of_a_process_that_somebody_else_has_reaped() {
+        for (script, expected) in [
+            ("read x; exit 9", Exit::Code(9)),
+            ("read x; kill -9 $$", Exit::Signal { signal: libc::SIGKILL, core: false }),
+        ] {
+            let mut child =
+                Command::new("sh").args(["-c", script]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+            let fd = pidfd_open(i32::try_from(child.id()).unwrap()).unwrap();
+            match pidfd_exit(fd.as_fd()) {
+                Ok(known) => assert_eq!(known, None, "it is still running"),
+                Err(why) => {
+                    child.wait().unwrap();
+                    return skip(
+                        "the_kernel_keeps_the_exit_of_a_process_that_somebody_else_has_reaped",
+                        &why,
+                    );
+                }
+            }
+            drop(child.stdin.take());
+            assert!(readable_within(fd.as_fd(), LONG));
+            child.wait().unwrap();
+            assert!(holds_within(LONG, || pidfd_exit(fd.as_fd()).unwrap().is_some()));
+            assert_eq!(pidfd_exit(fd.as_fd()).unwrap(), Some(expected));
+        }
+    }
+}

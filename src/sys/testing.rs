@@ -134,7 +134,7 @@ pub(crate) fn ladder(test: &str) -> Option<Arc<TestLadder>> {
     });
     *shared = Arc::downgrade(&ladder);
     if ladder.0.bases().is_empty() {
-        skip(test, &ladder.0.reasons().join("; "));
+        skip(test, &ladder.0.reasons().first().map_or("no reason", String::as_str));
         return None;
     }
     Some(ladder)

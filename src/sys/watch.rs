@@ -24,6 +24,15 @@ impl sealed::Owner for MonoTimer {}
 impl sealed::Owner for ExecStatus {}
 impl<T: AsRawFd + sealed::Owner> Watchable for T {}
 
+/// Takes what a counter such as an eventfd holds, so that it becomes readable anew.
+///
+/// # Errors
+/// `WouldBlock` where it holds nothing.
+pub fn drain(fd: &OwnedFd) -> io::Result<()> {
+    nix::unistd::read(fd, &mut [0; 8])?;
+    Ok(())
+}
+
 /// Puts a descriptor under the loop's eye.
 ///
 /// # Errors

@@ -270,7 +270,7 @@ fn ebbd_of_an_ordinary_user_is_roots_and_that_users_alone() {
     }
     assert!(is_root());
     let ebbd =
-        Ebbd::prepare(&[("job", &format!("{TRUE}[allow]\nview = [\"{OTHER}\"]\n"))]).as_user(NOBODY).go();
+        Ebbd::prepare(&[("job", &format!("{TRUE}[allow]\nview = [\"{OTHER}\"]\n"))]).run_as(NOBODY).go();
     ebbd.call("Pause", json!({"job": "job"})).unwrap();
     let mut own = connect_as(&ebbd, NOBODY, &[]).unwrap();
     own.call("Resume", json!({"job": "job"})).unwrap();

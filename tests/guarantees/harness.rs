@@ -69,7 +69,7 @@ impl Ebbd {
     }
 
     /// Runs it as this user (the test has to be root).
-    pub(crate) fn as_user(mut self, uid: u32) -> Self {
+    pub(crate) fn run_as(mut self, uid: u32) -> Self {
         std::os::unix::fs::chown(self.dir.path(), Some(uid), Some(uid)).unwrap();
         std::os::unix::fs::chown(self.dir.path().join("jobs"), Some(uid), Some(uid)).unwrap();
         self.uid = Some(uid);

@@ -255,7 +255,7 @@ fn a_rotation_keeps_what_waits_what_runs_and_what_is_paused() {
 fn a_state_directory_that_cant_be_written_is_refused_with_a_sentence() {
     let ebbd = Ebbd::prepare(&[]);
     std::fs::create_dir(ebbd.path("state")).unwrap();
-    let mut ebbd = if is_root() { ebbd.as_user(NOBODY) } else { ebbd };
+    let mut ebbd = if is_root() { ebbd.run_as(NOBODY) } else { ebbd };
     std::fs::set_permissions(ebbd.path("state"), std::fs::Permissions::from_mode(0o555)).unwrap();
     ebbd.spawn();
     assert_eq!(ebbd.wait_end(), Some(71));

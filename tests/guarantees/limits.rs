@@ -88,7 +88,7 @@ max = "48M"
     let required = "command = [\"true\"]\nenforcement = \"required\"\n";
     let sudden = format!("{}[memory]\nmax = \"48M\"\n", eater(400, "pass"));
     let ebbd =
-        Ebbd::prepare(&[("slow", slow), ("required", required), ("sudden", &sudden)]).as_user(65534).go();
+        Ebbd::prepare(&[("slow", slow), ("required", required), ("sudden", &sudden)]).run_as(65534).go();
     let line = ebbd.run("slow");
     assert_eq!((&line["outcome"], &line["enforcement"]), (&json!("oom-kill"), &json!("rlimit")), "{line}");
     assert!(line["detail"].as_str().unwrap().contains("watchdog"), "{line}");
@@ -97,4 +97,20 @@ max = "48M"
     assert!(line["detail"].as_str().unwrap().contains("required"), "{line}");
     let line = ebbd.run("sudden");
     assert_ne!(line["outcome"], "success", "one process can't reserve far beyond the limit: {line}");
+}
+
+#[test]
+fn an_oom_kill_takes_the_whole_run_though_only_one_process_was_too_large() {
+    if skips_without_root("limits::an_oom_kill_takes_the_whole_run_though_only_one_process_was_too_large") {
+        return;
+    }
+    let job = r#"
+command = ["sh", "-c", "python3 -c 'x = bytearray(300 << 20)'; sleep 600"]
+timeout = "50s"
+[memory]
+max = "48M"
+"#;
+    let ebbd = Ebbd::start(&[("parent", job)]);
+    let line = ebbd.run("parent");
+    assert_eq!((&line["outcome"], &line["signal"]), (&json!("oom-kill"), &json!(9)), "{line}");
 }

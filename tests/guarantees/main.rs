@@ -1,6 +1,8 @@
 //! What ebb promises, one file a guarantee, held with the real binaries and real processes.
 //! Waits are on conditions with deadlines; what can't run here says `SKIPPED name: reason`.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub)] // In a test a panic is the verdict.
+
 mod harness;
 mod helpers;
 

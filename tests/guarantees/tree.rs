@@ -45,7 +45,7 @@ fn the_same_without_any_control_group() {
     }
     let ebbd = Ebbd::prepare(&[]);
     daemonizing(&ebbd, "0", "");
-    let ebbd = ebbd.as_user(65534).go();
+    let ebbd = ebbd.run_as(65534).go();
     let doctor = ebbd.call("Doctor", json!({})).unwrap();
     assert_eq!(doctor["tracking"], "process-tree", "{doctor}");
     let line = ebbd.run("hide");

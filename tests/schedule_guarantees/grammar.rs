@@ -146,6 +146,19 @@ fn h_is_a_number_of_the_jobs_own() {
 }
 
 #[test]
+fn h_with_a_step_counts_as_a_star_for_the_two_day_fields_and_h_alone_does_not() {
+    let mondays = |text: &str| {
+        let chain = chain(text, &TimeZone::UTC, instant(START, &TimeZone::UTC), 40);
+        let is_monday =
+            |at: jiff::Timestamp| at.to_zoned(TimeZone::UTC).weekday() == jiff::civil::Weekday::Monday;
+        chain.iter().filter(|slot| is_monday(slot.at)).count()
+    };
+    assert_eq!(mondays("0 0 H/2 * mon"), 40);
+    assert!(mondays("0 0 H * mon") < 40);
+    assert!(mondays("0 0 H(1-28)/2 * mon") < 40);
+}
+
+#[test]
 fn h_keeps_to_its_range_for_every_name() {
     let mut seen = std::collections::BTreeSet::new();
     for n in 0..2000 {

@@ -67,7 +67,7 @@ impl Change {
     }
 }
 
-/// A zone with all its changes from 1970 to 2040.
+/// A zone with all its changes from 1970 to 2110.
 pub(crate) struct Place {
     pub(crate) name: &'static str,
     pub(crate) zone: TimeZone,
@@ -75,6 +75,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The changes that are put to the test: those before 2040.
+    pub(crate) fn tested(&self) -> &[Change] {
+        let end = "2040-01-01T00:00:00Z".parse::<Timestamp>().unwrap().as_second();
+        &self.changes[..self.changes.partition_point(|change| change.at < end)]
+    }
+
     /// Seconds east of UTC at an instant, from the table of changes alone.
     pub(crate) fn offset_at(&self, at: i64) -> i64 {
         match self.changes.partition_point(|change| change.at <= at) {
@@ -90,7 +96,7 @@ impl Place {
 /// Every bundled zone, those with the same data once.
 pub(crate) fn places() -> Vec<Place> {
     let start = second(0);
-    let end = "2040-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+    let end = "2110-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
     let mut seen = std::collections::HashSet::new();
     let mut places = Vec::new();
     for name in zone::bundled_names().filter(|name| seen.insert(zone::bundled(name))) {

@@ -247,6 +247,19 @@ fn what_does_not_come_within_the_horizon_never_comes() {
 }
 
 #[test]
+fn only_what_lies_in_a_gap_or_a_fold_counts_as_moved() {
+    let is_moved = |expression: &str, from: &str| moved(expression, "Europe/Berlin", from).is_some();
+    let gap = "2024-03-31T00:30";
+    let in_gap =
+        ["59 59 1 * * *", "0 0 2 * * *", "59 59 2 * * *", "0 0 3 * * *"].map(|text| is_moved(text, gap));
+    assert_eq!(in_gap, [false, true, true, false]);
+    let fold = "2024-10-27T00:30";
+    let in_fold =
+        ["59 59 1 * * *", "0 0 2 * * *", "59 59 2 * * *", "0 0 3 * * *"].map(|text| is_moved(text, fold));
+    assert_eq!(in_fold, [false, true, true, false]);
+}
+
+#[test]
 fn a_moved_slot_keeps_the_time_that_was_meant() {
     let berlin = zone("Europe/Berlin");
     let slot = chain("15,45 2 * * *", &berlin, instant("2024-03-30T03:00", &berlin), 1)[0];

@@ -32,7 +32,7 @@ class Checks:
             f"exit code {results.run.exit_code}, outcome {record['outcome']}",
         )
         there = [report["documents"] for report in results.resident.reports]
-        here = results.run.report.get("report", {}).get("documents")
+        here = results.run.report.get("report", {}).get("documents", 0)
         self.expect(
             set(there) == {here},
             f"each run indexed the same {here:,} pages",

@@ -50,13 +50,17 @@ class Children:
 
     @staticmethod
     def stop(child: subprocess.Popen[Any]) -> int:
-        """Ends one of them and returns its exit code; negative is a signal."""
+        """Ends one of them and returns its exit code; negative is a signal.
+
+        What it has started in its own session (the pip of a venv, say) ends with it; ebbd's runs
+        have sessions of their own, and ebbd ends them.
+        """
         if child.poll() is None:
-            child.terminate()
+            os.killpg(child.pid, signal.SIGTERM)
             try:
                 child.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)
         return child.wait()
 
     def stop_all(self) -> None:

@@ -19,7 +19,6 @@ class Job:
 
     command: list[str]
     environment: dict[str, str]
-    working_directory: str
     memory_max: str
     runs_a_day: int
 
@@ -42,7 +41,6 @@ def write_copy(original: Path, copy: Path, venv: Path, data: Path) -> Job:
     return Job(
         command=job["command"],
         environment=job.get("environment", {}),
-        working_directory=job["working-directory"],
         memory_max=job["memory"]["max"],
         runs_a_day=_runs_a_day(job["schedule"]),
     )

@@ -13,6 +13,7 @@ from harness.units import mib
 
 LEAST_AT_REST = 400 * 2**20
 """Less than this, and resident.py is no likeness of the daemons that ebb is for."""
+MEMORY_HEADS = ("RSS", "PSS", "private dirty")
 ENFORCEMENT = {
     "cgroup-v2": "was held by the kernel, through cgroup v2",
     "cgroup-v1": "was held by the kernel, through cgroup v1",
@@ -30,6 +31,8 @@ class Results:
     ebbd_before: procfs.Memory
     ebbd_after: procfs.Memory
     run: supervised.Run
+    left: list[str]
+    """What was left of the run while ebbd was at rest; nothing, if all is well."""
 
     @property
     def ratio_at_rest(self) -> float:
@@ -50,29 +53,32 @@ class Results:
             _memory("ebbd at rest after the run", self.ebbd_after),
             ("the job at its peak, its own memory", _size(record["peak_anon_bytes"]), "-", "-"),
             ("the same with page cache", _size(record["peak_total_bytes"]), "-", "-"),
-            ("the job after its run", "0", "0", "0"),
+            ("the job after its run", *("?" if self.left else "0" for _ in MEMORY_HEADS)),
             (),
             self._ratio(),
+            (),
+            ("", "run time", "start-up", "its share"),
+            *((f"resident.py, run {n}", f"{s:.1f} s", "-", "-") for n, s in enumerate(runs, 1)),
+            self._times_of_job(),
         ]
-        table = render(("RSS", "PSS", "private dirty"), rows)
-        return "\n".join([table, "", *self._sentences(runs)])
+        return "\n".join([render(MEMORY_HEADS, rows), "", *self._sentences()])
 
-    def _sentences(self, runs: list[float]) -> list[str]:
+    def _times_of_job(self) -> Row:
         report = self.run.report
         started, whole = report["startup_seconds"], report["wall_seconds"]
+        return ("the job", f"{whole:.1f} s", f"{started:.1f} s", f"{report['startup_share']:.0%}")
+
+    def _sentences(self) -> list[str]:
         of_resident, of_ebb = self._held_resident(), self._held_ebb()
         enforcement = self.run.record["enforcement"]
         return [
             "Sizes in MiB; the job's peaks are ebb's record of the run (peak-anon, peak-total).",
-            f"A run of the job takes {whole:.1f} s, {started:.1f} s of it to start and import"
-            f" ({report['startup_share']:.0%}).",
-            "A run of resident.py takes " + ", then ".join(f"{one:.1f} s" for one in runs) + ".",
             f"Over a day of {self.job.runs_a_day} runs resident.py holds {of_resident:,.0f}"
             f" MiB-hours; ebbd and the runs {of_ebb:,.0f}.",
-            f"The limit of {self.job.memory_max} {ENFORCEMENT[enforcement]}.",
+            f"The limit of {self.job.memory_max} {ENFORCEMENT.get(enforcement, enforcement)}.",
         ]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, elapsed_seconds: float) -> dict[str, Any]:
         return {
             "host": {
                 "kernel": platform.release(),
@@ -90,6 +96,7 @@ class Results:
                 "rss": round(self.ratio_at_rest, 1),
                 "pss": round(self.resident.at_rest.pss / self.ebbd_after.pss, 1),
             },
+            "elapsed_seconds": round(elapsed_seconds, 1),
             "held_mib_hours_a_day": {
                 "resident": round(self._held_resident()),
                 "ebb": round(self._held_ebb()),

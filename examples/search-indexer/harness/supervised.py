@@ -1,6 +1,7 @@
 """Runs the indexer as a job of ebbd, and measures both."""
 
 import json
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from harness.units import mib
 
 JOB = "indexer"
 SAMPLE_SECONDS = 0.2
+READY = re.compile(r"\bready\b")
 READY_SECONDS = 30.0
 CLIENT_SECONDS = 30.0
 
@@ -79,11 +81,10 @@ class Daemon:
             self._watch(seen)
             time.sleep(SAMPLE_SECONDS)
         _, errors = client.communicate()
-        history = json.loads(self._ask("history", JOB, "--json"))
+        history = self._history()
         if not history:
-            raise DemoError(
-                f"ebb run-now ended with {client.returncode} and no run:\n{errors.strip()}"
-            )
+            said = errors.strip() or "it said nothing"
+            raise DemoError(f"ebb run-now ended with {client.returncode}, without a run: {said}")
         record, output = history[-1], self._ask("logs", JOB)
         report = _last_json(output)
         if not report:
@@ -103,9 +104,18 @@ class Daemon:
         left = cgroups.left(cgroups.with_parents(used), self._cgroups_before)
         return exit_code, _named(_alive(run), left)
 
+    def _history(self) -> list[dict[str, Any]]:
+        """Every run of the job, the newest last."""
+        text = self._ask("history", JOB, "--json")
+        try:
+            records: list[dict[str, Any]] = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DemoError(f"ebb history --json printed no JSON ({error}): {text!r}") from error
+        return [record for record in records if record["outcome"] != "skipped"]
+
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while "ready" not in self._log.read_text(errors="replace"):
+        while not READY.search(self._log.read_text(errors="replace")):
             if self._process.poll() is not None:
                 text = self._log.read_text(errors="replace").strip()
                 raise DemoError(f"ebbd ended with {self._process.returncode}:\n{text}")

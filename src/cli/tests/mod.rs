@@ -1,8 +1,11 @@
 //! Each verb's conversation with an ebbd that answers as the test says, and what it prints.
 
 mod broken;
+mod check;
+mod doctor;
 mod history;
 mod logs;
+mod next;
 mod others;
 mod run_now;
 mod status;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde_json::json;
 
 use crate::cli::ended::tests::line;
-use crate::cli::testing::Fake;
+use crate::cli::testing::{Fake, Unread, ebb_to};
 use crate::journal::HistoryLine;
 use crate::protocol::Refusal;
 use crate::words::Outcome;
@@ -172,4 +172,11 @@ fn an_end_is_learnt_although_ebbd_was_restarted_meanwhile() {
     let printed = fake.ebb(&["run-now", "indexer", "--wait"]);
     assert_eq!(printed.code, 124);
     assert!(printed.err.contains("waiting up to 60 s for ebbd to come back"), "{}", printed.err);
+}
+
+#[test]
+fn who_no_longer_reads_the_output_of_a_run_does_not_learn_that_it_succeeded() {
+    let fake = followed(1);
+    let printed = ebb_to(&mut Unread, &["run-now", "indexer", "--follow"], &fake.target());
+    assert_eq!((printed.code, printed.err.as_str()), (141, "run 42 of indexer accepted\n"));
 }

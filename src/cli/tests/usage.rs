@@ -1,13 +1,14 @@
 //! The command line itself: what is taken, what is refused, and what the help says.
 
-use clap::Parser as _;
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
 
-use crate::cli::args::{Cli, Verb};
+use crate::cli::args::{self, Cli, Verb};
 use crate::words::Outcome;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(line.split_whitespace())
+    args::parse(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
 }
 
 #[test]
@@ -32,7 +33,7 @@ fn every_verb_is_listed_and_has_a_help_of_its_own() {
             assert!(own.to_string().contains(&format!("Usage: ebb {verb}")), "{own}");
         }
     }
-    assert!(help.contains("69 ebbd does not answer"), "{help}");
+    assert!(help.contains("69  ebbd does not answer"), "{help}");
 }
 
 #[test]
@@ -83,4 +84,15 @@ fn the_socket_may_be_named_before_or_behind_the_verb() {
     for line in ["ebb --socket /s status", "ebb status --socket /s"] {
         assert_eq!(parse(line).unwrap().socket, Some("/s".into()), "{line}");
     }
+}
+
+#[test]
+fn run_now_is_the_same_with_and_without_the_other_verbs_around_it() {
+    let of = |line: &str| {
+        let text = parse(line).unwrap_err().to_string();
+        text.lines().map(str::trim_end).filter(|line| !line.contains("help")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(of("ebb run-now --help"), of("ebb --socket /s run-now --help"));
+    assert_eq!(of("ebb run-now a --wiat"), of("ebb --socket /s run-now a --wiat"));
+    assert_eq!(of("ebb run-now"), of("ebb --socket /s run-now"));
 }

@@ -232,6 +232,10 @@ jobs.d/indexer.toml:6:32: `env` is not an absolute path
   6 | environment-file = ["-~/env", "env"]
     |                                ^^^
 help: write the whole path, beginning with `/`
+jobs.d/indexer.toml:7:1: a job has either `schedule` or `every`, not both
+  7 | every = "500ms"
+    | ^^^^^
+help: take one of them out, or make two jobs of it
 jobs.d/indexer.toml:7:9: `every` is shorter than 1s
   7 | every = "500ms"
     |         ^^^^^^^

@@ -28,7 +28,8 @@ impl Tmpfs {
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
+        // Lazily: a child that another test has just forked may still have a file of ours open.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
 

@@ -6,7 +6,7 @@ use crate::journal::{History, HistoryLine, Query, Step};
 use crate::limits::{HISTORY_SLACK_MS, JOURNAL_LINE_MAX};
 use crate::words::Outcome;
 
-const BLOCK: u64 = 64 * 1024;
+const BLOCK: u64 = 16 * 1024;
 
 /// Every line that a query gives, and the bytes that it read.
 fn ask(dir: &Path, query: &Query) -> (Vec<HistoryLine>, u64) {
@@ -63,7 +63,7 @@ fn some_query(rng: &mut fastrand::Rng, records: &[Record]) -> Query {
 fn newest_first_equals_a_naive_filter_on_random_journals() {
     const { assert!(BACK_MAX_MS < HISTORY_SLACK_MS) };
     let (mut given, mut asked) = (0, 0);
-    for seed in 0..30 {
+    for seed in 0..12 {
         let dir = tempfile::tempdir().unwrap();
         let mut rng = fastrand::Rng::with_seed(seed);
         let records = Story::records(seed, 2_000);
@@ -133,7 +133,7 @@ fn a_limit_and_a_since_stop_early() {
 
     let since = Some(records[29_990].at);
     let (lines, read) = ask(dir.path(), &Query { since, ..Query::default() });
-    assert!(!lines.is_empty() && read < 3 * BLOCK, "{} lines, {read} bytes", lines.len());
+    assert!(!lines.is_empty() && read < 10 * BLOCK, "{} lines, {read} bytes", lines.len());
 }
 
 #[test]

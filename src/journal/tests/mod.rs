@@ -3,6 +3,7 @@
 
 mod faults;
 mod history;
+mod input;
 mod opening;
 mod rotation;
 mod scale;

@@ -95,10 +95,15 @@ fn every_event_is_read_back_as_it_was_written_and_its_word_is_known() {
         let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
         *words.entry(json["event"].as_str().unwrap().to_owned()).or_insert(0) += 1;
         assert_eq!(from_line(&line[..line.len() - 1]).unwrap(), record);
+        assert_eq!(
+            serde_json::from_slice::<Record>(&line).unwrap(),
+            record,
+            "serde reads what it wrote, too"
+        );
     }
-    let mut known = Event::WORDS.to_vec();
-    known.sort_unstable();
-    assert_eq!(words.keys().map(String::as_str).collect::<Vec<_>>(), known);
+    let known =
+        ["finished", "job", "job-removed", "opened", "paused", "queued", "resumed", "skipped", "started"];
+    assert!(words.keys().eq(known));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod files;
 mod kill;
 mod leaf;
+mod limits;
 mod mounts;
 mod v1;
 mod v2;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use leaf::{Facts, Leaf};
+pub use limits::LeafLimits;
 pub use v2::DAEMON_LEAF;
 
 use super::raw::because;
@@ -29,35 +31,6 @@ pub struct CgroupConfig {
     /// The cgroup below which the base is made, as `/proc/self/cgroup` writes it (`/system.slice/jobs`), the same in every
     /// hierarchy. It must exist, and must hold no process where controllers are to be handed on. Default: ebbd's own.
     pub parent: Option<PathBuf>,
-}
-
-/// Limits of one leaf; `None` is "no limit".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LeafLimits {
-    /// Bytes beyond which the kernel kills.
-    pub memory_max: Option<u64>,
-    /// Bytes beyond which the kernel throttles and reclaims (v1: a soft limit, which counts only when the host is short).
-    pub memory_high: Option<u64>,
-    /// Bytes of swap besides; 0 where `memory_max` is set and this is not (v1: needs `memory_max`).
-    pub swap_max: Option<u64>,
-    /// Whether an OOM kill takes the whole leaf (v2 only; on v1 see [`Leaf::oom_watch`]).
-    pub oom_group: bool,
-    /// 1 to 10000; 100 is what everybody has.
-    pub cpu_weight: Option<u32>,
-    /// Thousandths of one CPU, at least 1.
-    pub cpu_quota_millicpu: Option<u32>,
-    /// Most processes and threads.
-    pub pids_max: Option<u64>,
-}
-
-impl LeafLimits {
-    fn memory(&self) -> bool {
-        self.memory_max.is_some() || self.memory_high.is_some() || self.swap_max.is_some()
-    }
-
-    fn cpu(&self) -> bool {
-        self.cpu_weight.is_some() || self.cpu_quota_millicpu.is_some()
-    }
 }
 
 /// What knows the processes of a run.
@@ -123,13 +96,29 @@ impl Ladder {
             None => reasons.push("no cgroup v2 file system is mounted here (/proc/self/mountinfo)".into()),
         }
         let lacks = |name| !ladder.v2.as_ref().is_some_and(|base| base.controllers.contains(&name));
-        let mut need = |name| if lacks(name) { v1::prepare(&layout, name, config, reasons) } else { None };
+        if layout.v1.is_empty() {
+            if ["memory", "cpu", "pids"].into_iter().any(lacks) {
+                reasons.push("no cgroup v1 hierarchy is mounted here that could stand in".into());
+            }
+            return ladder;
+        }
+        let mut failures = Vec::new();
+        let mut need =
+            |name| if lacks(name) { v1::prepare(&layout, name, config, &mut failures) } else { None };
         ladder.memory = need("memory");
         ladder.cpu = need("cpu");
         ladder.pids = need("pids");
         if ladder.v2.is_none() {
             ladder.cpuacct = need("cpuacct");
-            ladder.tracker = v1::prepare_tracker(&layout, config, reasons);
+        }
+        reasons.extend(v1::sentences("limit", &failures));
+        if ladder.v2.is_none() {
+            let mut failures = Vec::new();
+            ladder.tracker = v1::prepare_tracker(&layout, config, &mut failures);
+            // Where a weaker hierarchy does it, the stronger ones that failed are not worth a word.
+            if ladder.tracker.is_none() {
+                reasons.extend(v1::sentences("track runs", &failures));
+            }
         }
         ladder
     }
@@ -214,22 +203,22 @@ impl Ladder {
         }
     }
 
-    fn fill(&self, leaf: &mut Leaf, limits: &LeafLimits, accounting: bool) -> io::Result<()> {
+    fn fill(&self, leaf: &mut Leaf, wanted: &LeafLimits, accounting: bool) -> io::Result<()> {
         if let Some(base) = &self.v2 {
             let dir = leaf.add_v2(&base.dir)?;
-            v2::write_limits(dir, &base.controllers, limits)?;
+            limits::write_v2(dir, &base.controllers, wanted)?;
         }
         if let Some(base) = &self.tracker {
             leaf.add_v1(base)?;
         }
-        if let Some(base) = self.memory.as_ref().filter(|_| limits.memory() || accounting) {
-            v1::write_memory(leaf.add_v1(base)?, limits)?;
+        if let Some(base) = self.memory.as_ref().filter(|_| wanted.memory() || accounting) {
+            limits::write_v1_memory(leaf.add_v1(base)?, wanted)?;
         }
-        if let Some(base) = self.cpu.as_ref().filter(|_| limits.cpu()) {
-            v1::write_cpu(leaf.add_v1(base)?, limits)?;
+        if let Some(base) = self.cpu.as_ref().filter(|_| wanted.cpu()) {
+            limits::write_v1_cpu(leaf.add_v1(base)?, wanted)?;
         }
-        if let Some(base) = self.pids.as_ref().filter(|_| limits.pids_max.is_some()) {
-            v1::write_pids(leaf.add_v1(base)?, limits)?;
+        if let Some(base) = self.pids.as_ref().filter(|_| wanted.pids_max.is_some()) {
+            limits::write_v1_pids(leaf.add_v1(base)?, wanted)?;
         }
         if let Some(base) = &self.cpuacct {
             leaf.add_v1(base)?;
@@ -309,13 +298,6 @@ fn probe_leaf(base: &Path, file: &str, value: &str) -> io::Result<()> {
     });
     let _ = std::fs::remove_dir(&leaf);
     result
-}
-
-/// Thousandths of a CPU as quota and period in microseconds; the kernel takes no quota under 1 ms and no period over 1 s.
-fn cpu_quota(millicpu: u32) -> (u64, u64) {
-    let millicpu = u64::from(millicpu.max(1));
-    let period_us = if millicpu < 10 { 1_000_000 } else { 100_000 };
-    (millicpu * period_us / 1000, period_us)
 }
 
 #[cfg(test)]

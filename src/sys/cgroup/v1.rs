@@ -1,4 +1,4 @@
-//! cgroup v1: one directory a hierarchy, and the limits of a leaf, after the kernel's Documentation/admin-guide/cgroup-v1.
+//! cgroup v1: a base directory in each hierarchy, after the kernel's Documentation/admin-guide/cgroup-v1.
 //! Also the second half of the hybrid layout, where v2 tracks and v1 limits. Knows nothing of runs.
 
 use std::fs::{File, OpenOptions};
@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use super::CgroupConfig;
 use super::files::{make_dir, write};
 use super::mounts::{Hierarchy, Layout};
-use super::{CgroupConfig, LeafLimits};
 use crate::sys::raw::{self, because};
 
 /// Hierarchies that can track a run's processes where there is no cgroup v2, best first: the freezer can hold a fork bomb
@@ -18,45 +18,44 @@ const TRACKERS: [&str; 6] = ["freezer", "pids", "name=systemd", "memory", "cpuac
 /// The file that only a cgroup v1 directory has, which tells it from v2.
 pub(crate) const MARK: &str = "tasks";
 
-/// Makes a base in the hierarchy of `controller` and tries a limit there; what can't be had goes into `reasons`.
+/// What was tried in vain: a hierarchy and the reason.
+pub(crate) type Failures = Vec<(&'static str, io::Error)>;
+
+/// Makes a base in the hierarchy of `controller` and tries a limit there; what can't be had goes into `failures`.
 pub(crate) fn prepare(
     layout: &Layout,
-    controller: &str,
+    controller: &'static str,
     config: &CgroupConfig,
-    reasons: &mut Vec<String>,
+    failures: &mut Failures,
 ) -> Option<PathBuf> {
-    let Some(at) = layout.v1_with(controller) else {
-        reasons.push(format!("cgroup v1 has no {controller} hierarchy mounted here"));
-        return None;
+    let tried = match layout.v1_with(controller) {
+        Some(at) => try_base(at, controller, config),
+        None => Err(io::Error::new(io::ErrorKind::NotFound, "no such hierarchy is mounted here")),
     };
-    match try_base(at, controller, config) {
-        Ok(base) => Some(base),
-        Err(e) => {
-            reasons.push(format!("cgroup v1 {controller} can't be used: {e}"));
-            None
-        }
-    }
+    tried.map_err(|e| failures.push((controller, e))).ok()
 }
 
-/// The first hierarchy that can be used for tracking.
+/// A base in the first hierarchy that can be used for tracking.
 pub(crate) fn prepare_tracker(
     layout: &Layout,
     config: &CgroupConfig,
-    reasons: &mut Vec<String>,
+    failures: &mut Failures,
 ) -> Option<PathBuf> {
-    let mounted = TRACKERS.into_iter().filter_map(|name| Some((name, layout.v1_with(name)?)));
-    let mut failures = Vec::new();
-    for (name, at) in mounted {
-        match try_base(at, name, config) {
-            Ok(base) => return Some(base),
-            Err(e) => failures.push(format!("cgroup v1 {name} can't track runs: {e}")),
-        }
+    TRACKERS.into_iter().find_map(|name| prepare(layout, name, config, failures))
+}
+
+/// One sentence for all that failed alike, with the first of them as the example.
+pub(crate) fn sentences(purpose: &str, failures: &Failures) -> Vec<String> {
+    let mut rest: Vec<&(&str, io::Error)> = failures.iter().collect();
+    let mut said = Vec::new();
+    while let Some((_, first)) = rest.first() {
+        let (alike, others): (Vec<_>, Vec<_>) =
+            rest.iter().copied().partition(|(_, e)| e.kind() == first.kind());
+        let names: Vec<&str> = alike.iter().map(|(name, _)| *name).collect();
+        said.push(format!("cgroup v1 can't {purpose} by {}: {first}", names.join(", ")));
+        rest = others;
     }
-    if failures.is_empty() {
-        failures.push("no cgroup v1 hierarchy is mounted here".into());
-    }
-    reasons.append(&mut failures);
-    None
+    said
 }
 
 fn try_base(at: &Hierarchy, controller: &str, config: &CgroupConfig) -> io::Result<PathBuf> {
@@ -87,49 +86,6 @@ fn try_base(at: &Hierarchy, controller: &str, config: &CgroupConfig) -> io::Resu
             Err(e)
         }
     }
-}
-
-/// Writes the memory limits into a leaf without processes.
-///
-/// v1 knows no throttling: `high` becomes the soft limit, which counts only when the whole host is short. It limits memory
-/// and swap together, so that swap can only be limited along with memory.
-pub(crate) fn write_memory(leaf: &Path, limits: &LeafLimits) -> io::Result<()> {
-    let set = |file: &str, value: u64| write(&leaf.join(file), &value.to_string());
-    if let Some(high) = limits.memory_high {
-        set("memory.soft_limit_in_bytes", high)?;
-    }
-    let Some(max) = limits.memory_max else { return Ok(()) };
-    set("memory.limit_in_bytes", max)?;
-    let swap = limits.swap_max.unwrap_or(0);
-    match set("memory.memsw.limit_in_bytes", max.saturating_add(swap)) {
-        // The host has no accounting of swap; not to swap at all is then the nearest thing.
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => other?,
-    }
-    if swap == 0 {
-        set("memory.swappiness", 0)?;
-    }
-    Ok(())
-}
-
-/// Writes the shares and limits of CPU into a leaf without processes.
-pub(crate) fn write_cpu(leaf: &Path, limits: &LeafLimits) -> io::Result<()> {
-    if let Some(weight) = limits.cpu_weight {
-        // Everybody has 100 in v2 and 1024 in v1; the kernel takes no less than 2.
-        let shares = (u64::from(weight) * 1024 / 100).max(2);
-        write(&leaf.join("cpu.shares"), &shares.to_string())?;
-    }
-    if let Some(quota) = limits.cpu_quota_millicpu {
-        let (quota_us, period_us) = super::cpu_quota(quota);
-        write(&leaf.join("cpu.cfs_period_us"), &period_us.to_string())?;
-        write(&leaf.join("cpu.cfs_quota_us"), &quota_us.to_string())?;
-    }
-    Ok(())
-}
-
-/// Writes the limit of processes and threads into a leaf without processes.
-pub(crate) fn write_pids(leaf: &Path, limits: &LeafLimits) -> io::Result<()> {
-    limits.pids_max.map_or(Ok(()), |max| write(&leaf.join("pids.max"), &max.to_string()))
 }
 
 /// The file into which a process writes `0` to join the leaf.

@@ -1,4 +1,4 @@
-//! cgroup v2: the base directory below ebbd's own cgroup, the controllers that it can hand out, and the limits of a leaf.
+//! cgroup v2: the base directory below ebbd's own cgroup, and the controllers that it can hand out.
 //! The rules are those of the kernel's Documentation/admin-guide/cgroup-v2.rst and systemd's CGROUP_DELEGATION.
 //! Knows nothing of runs.
 
@@ -7,9 +7,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::CgroupConfig;
 use super::files::{make_dir, read, write};
 use super::mounts::Hierarchy;
-use super::{CgroupConfig, LeafLimits};
 
 /// The child of the delegated cgroup that ebbd itself moves into, so that controllers can be handed out beside it
 /// ("no internal processes"). A unit may name it as well: `DelegateSubgroup=daemon`.
@@ -51,6 +51,11 @@ pub(crate) fn prepare(at: &Hierarchy, config: &CgroupConfig, reasons: &mut Vec<S
     }
     let mut base = Base { dir, ..Base::default() };
     enable(at, &parent, &mut base, reasons);
+    if let Some(why) = no_domain(&base.dir) {
+        reasons.push(why);
+        let _ = undo(&base);
+        return None;
+    }
     base.controllers.retain(|controller| match probe(&base.dir, controller) {
         Ok(()) => true,
         Err(e) => {
@@ -121,23 +126,23 @@ fn enable(at: &Hierarchy, parent: &Path, base: &mut Base, reasons: &mut Vec<Stri
     if !absent.is_empty() {
         reasons.push(absence(at, parent, &absent, &available));
     }
+    let room = if wanted.is_empty() { Ok(()) } else { make_room(at, parent, base) };
     let handed_on = listed(parent, "cgroup.subtree_control");
     let (mut usable, missing): (Vec<_>, Vec<_>) =
         wanted.into_iter().partition(|name| handed_on.iter().any(|h| h == name));
-    if !missing.is_empty() {
-        match make_room(at, parent, base) {
-            Ok(()) => {
-                // Each by itself: cpu alone is refused while a realtime process is about, and must not take memory along.
-                for name in missing {
-                    match switch(parent, "+", name) {
-                        Ok(()) => base.enabled.push(name),
-                        Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
-                    }
+    match room {
+        Ok(()) => {
+            // Each by itself: cpu alone is refused while a realtime process is about, and must not take memory along.
+            for name in missing {
+                match switch(parent, "+", name) {
+                    Ok(()) => base.enabled.push(name),
+                    Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
                 }
-                usable.extend(&base.enabled);
             }
-            Err(why) => reasons.push(why),
+            usable.extend(&base.enabled);
         }
+        Err(why) if !missing.is_empty() => reasons.push(why),
+        Err(_) => {}
     }
     for name in usable {
         match switch(&base.dir, "+", name) {
@@ -196,12 +201,33 @@ fn make_room(at: &Hierarchy, parent: &Path, base: &mut Base) -> Result<(), Strin
         ));
     }
     if at.own == parent && procs.split_whitespace().any(|pid| pid == own) {
+        // What an earlier ebbd left switched on would make a threaded tree of the cgroup that we are in.
+        for name in listed(parent, "cgroup.subtree_control") {
+            let _ = switch(parent, "-", &name);
+        }
         let leaf = parent.join(DAEMON_LEAF);
         let moved = make_dir(&leaf).and_then(|()| write(&leaf.join("cgroup.procs"), &own));
-        moved.map_err(|e| format!("cgroup v2: ebbd can't move itself out of the way: {e}"))?;
+        moved.map_err(|e| {
+            let _ = std::fs::remove_dir(&leaf);
+            format!("cgroup v2: ebbd can't move itself out of the way: {e}")
+        })?;
         base.moved = true;
     }
     Ok(())
+}
+
+/// Why no process can be put below `dir`, if so: somebody has made a threaded tree of the cgroups above, which happens by
+/// itself where a cgroup with processes hands on `cpu` or `pids` (cgroup-v2.rst, "Threads").
+fn no_domain(dir: &Path) -> Option<String> {
+    let kind = read(&dir.join("cgroup.type")).ok()?;
+    let kind = kind.trim();
+    (!kind.is_empty() && kind != "domain").then(|| {
+        format!(
+            "cgroup v2 can't be used: {} is a `{kind}` cgroup, for a cgroup above it holds processes and hands on \
+             controllers; start ebbd in a cgroup of its own",
+            dir.display()
+        )
+    })
 }
 
 /// Sets a limit on a leaf made for that purpose, reads it back, and removes the leaf.
@@ -214,56 +240,17 @@ fn probe(base: &Path, controller: &str) -> io::Result<()> {
     super::probe_leaf(base, file, value)
 }
 
-/// Writes the limits that `controllers` can hold into a leaf without processes.
-pub(crate) fn write_limits(leaf: &Path, controllers: &[&str], limits: &LeafLimits) -> io::Result<()> {
-    let set = |file: &str, value: String| write(&leaf.join(file), &value);
-    if controllers.contains(&"memory") {
-        if let Some(high) = limits.memory_high {
-            set("memory.high", high.to_string())?;
-        }
-        if let Some(max) = limits.memory_max {
-            set("memory.max", max.to_string())?;
-            if limits.oom_group {
-                optional(set("memory.oom.group", "1".into()))?; // Linux 4.19
-            }
-        }
-        if let Some(swap) = limits.swap_max.or(limits.memory_max.map(|_| 0)) {
-            optional(set("memory.swap.max", swap.to_string()))?; // absent where the kernel has no swap
-        }
-    }
-    if controllers.contains(&"pids")
-        && let Some(max) = limits.pids_max
-    {
-        set("pids.max", max.to_string())?;
-    }
-    if controllers.contains(&"cpu") {
-        if let Some(weight) = limits.cpu_weight {
-            set("cpu.weight", weight.to_string())?;
-        }
-        if let Some(quota) = limits.cpu_quota_millicpu {
-            let (quota_us, period_us) = super::cpu_quota(quota);
-            set("cpu.max", format!("{quota_us} {period_us}"))?;
-        }
-    }
-    Ok(())
-}
-
-/// A file that some kernels don't have is no error.
-fn optional(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
 /// Undoes [`prepare`], as far as nobody else needs it by now: the base, the controllers, ebbd's own move.
 pub(crate) fn undo(base: &Base) -> io::Result<()> {
     super::remove_dir(&base.dir)?;
     let Some(parent) = base.dir.parent() else { return Ok(()) };
     for name in &base.enabled {
+        // Another ebbd beside this one may still need it: then this fails.
         let _ = switch(parent, "-", name);
     }
-    if base.moved && write(&parent.join("cgroup.procs"), &std::process::id().to_string()).is_ok() {
+    // Back into a cgroup that still hands on `cpu` or `pids` would make a threaded tree of it, useless to anybody else.
+    let is_free = listed(parent, "cgroup.subtree_control").is_empty();
+    if base.moved && is_free && write(&parent.join("cgroup.procs"), &std::process::id().to_string()).is_ok() {
         let _ = std::fs::remove_dir(parent.join(DAEMON_LEAF));
     }
     Ok(())

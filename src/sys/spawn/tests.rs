@@ -49,12 +49,12 @@ fn no_descriptor_of_ours_is_inherited_and_standard_ones_may_be_any() {
     // One that is not close-on-exec, as a careless library leaves it.
     // SAFETY: duplicates a descriptor that is open; the copy is closed below.
     let leaked = unsafe { libc::dup(secret.as_raw_fd()) };
-    let seen = output(&command(&["ls", "-l", "/proc/self/fd"]), None);
+    let seen = output(&shell("exec ls -l /proc/self/fd 2>/dev/null"), None);
     let leaked = raw::own_fd(leaked.into()).unwrap();
     drop((leaked, secret));
     assert!(!seen.contains("secret"), "{seen}");
-    // 0, 1, 2 and the directory that ls reads.
-    assert_eq!(seen.matches(" -> ").count(), 4, "{seen}");
+    // 0, 1, 2 and the directory that ls reads, below a line for the total.
+    assert!(seen.lines().count() <= 5, "{seen}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_run_has_a_session_of_its_own() {
 
 #[test]
 fn umask_limits_nice_and_oom_score_are_as_asked() {
-    let mut spec = shell("umask; ulimit -n; nice; cat /proc/self/oom_score_adj");
+    let mut spec = shell("umask; ulimit -n; cut -d ' ' -f 19 /proc/self/stat; cat /proc/self/oom_score_adj");
     spec.umask = 0o027;
     #[allow(clippy::unnecessary_cast)] // The constant's type differs between C libraries.
     let resource = libc::RLIMIT_NOFILE as u32;
