@@ -3,10 +3,12 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::engine::Process;
 use crate::job::Definition;
 use crate::journal::record::RunId;
+use crate::limits;
 use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
 use crate::sys::tree::Family;
 use crate::sys::{child, pidfd, proc};
@@ -116,13 +118,17 @@ impl Ladder {
 
     /// Ends what earlier runs left in their leaves, those in `but` apart.
     pub(super) fn sweep(&self, but: &[String]) {
+        let deadline = Instant::now() + Duration::from_millis(limits::TREE_VANISH_MS);
         for leaf in self.inner.sweep() {
             if leaf.paths().iter().any(|path| but.contains(path)) {
                 continue;
             }
             tracing::warn!("ending what is left of {} of an earlier ebbd", leaf.name());
-            // What is not gone at once is tried again at the next start.
-            let _ = leaf.kill_all();
+            // The run may start anew in a leaf of the same name, so this waits; nothing else is under way yet.
+            while !leaf.kill_all().unwrap_or(false) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // What is not gone by now is tried again at the next start.
             if let Err(error) = leaf.remove() {
                 tracing::warn!("{error}");
             }

@@ -92,17 +92,18 @@ impl Shell {
     /// Puts the jobs into force and takes over what an earlier ebbd left.
     pub(super) fn begin(&mut self) {
         let Some((jobs, known)) = self.fresh.take() else { return };
+        // Before anything is started: a sweep does not know the runs that start with the first load.
+        let cgroups: Vec<String> =
+            known.under_way().flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
+        self.ladder.sweep(&cgroups);
         self.handle(Event::Load(jobs));
-        let mut cgroups = Vec::new();
         for (run, start) in known.under_way() {
-            cgroups.extend(start.started.cgroups.iter().cloned());
             self.take_over(run.queued.id, &start.started, start.rebooted);
         }
         let is_open = |run: RunId| known.runs.contains_key(&run);
         if let Err(error) = self.inputs.sweep(&is_open) {
             tracing::warn!("cannot remove payloads that nobody waits for: {error}");
         }
-        self.ladder.sweep(&cgroups);
         self.settle();
     }
 

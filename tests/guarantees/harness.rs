@@ -8,32 +8,42 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 /// Longest wait for anything that has to happen; machines under load are slow.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// An ebbd with its own jobs, state and socket. Dropped, it is ended, and nothing of it is left.
-pub struct Ebbd {
+pub(crate) struct Ebbd {
     child: Option<Child>,
     dir: tempfile::TempDir,
     flags: Vec<String>,
+    wrapper: Vec<String>,
+    variables: Vec<(String, String)>,
     uid: Option<u32>,
 }
 
 impl Ebbd {
     /// Starts one with these job files: name without `.toml`, and text.
-    pub fn start(jobs: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(jobs: &[(&str, &str)]) -> Self {
         Self::prepare(jobs).go()
     }
 
     /// Lays everything out without starting.
-    pub fn prepare(jobs: &[(&str, &str)]) -> Self {
+    pub(crate) fn prepare(jobs: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("ebb-test-").tempdir().unwrap();
         // Job files are refused where others may write; a run as another user has to reach its files.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::create_dir(dir.path().join("jobs")).unwrap();
-        let ebbd = Self { child: None, dir, flags: Vec::new(), uid: None };
+        let ebbd = Self {
+            child: None,
+            dir,
+            flags: Vec::new(),
+            wrapper: Vec::new(),
+            variables: Vec::new(),
+            uid: None,
+        };
         for (name, text) in jobs {
             ebbd.write_job(name, text);
         }
@@ -41,13 +51,25 @@ impl Ebbd {
     }
 
     /// Adds a flag.
-    pub fn flag(mut self, flag: &str) -> Self {
+    pub(crate) fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
         self
     }
 
+    /// Starts it by way of another command, which gets ebbd's path and arguments and has to exec them.
+    pub(crate) fn under(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Sets a variable of ebbd's own environment.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Runs it as this user (the test has to be root).
-    pub fn run_as(mut self, uid: u32) -> Self {
+    pub(crate) fn run_as(mut self, uid: u32) -> Self {
         std::os::unix::fs::chown(self.dir.path(), Some(uid), Some(uid)).unwrap();
         std::os::unix::fs::chown(self.dir.path().join("jobs"), Some(uid), Some(uid)).unwrap();
         self.uid = Some(uid);
@@ -55,16 +77,19 @@ impl Ebbd {
     }
 
     /// Starts it and waits until it is ready.
-    pub fn go(mut self) -> Self {
+    pub(crate) fn go(mut self) -> Self {
         self.spawn();
         self.wait_ready();
         self
     }
 
     /// Starts the process alone.
-    pub fn spawn(&mut self) {
+    pub(crate) fn spawn(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ebbd"));
+        let words: Vec<&str> =
+            self.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_ebbd")]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.arg("--jobs").arg(self.path("jobs")).arg("--state").arg(self.path("state"));
         command.arg("--socket").arg(self.socket()).args(&self.flags);
         command
@@ -74,6 +99,7 @@ impl Ebbd {
             .env("LANG", "C.UTF-8")
             .env_remove("TZ");
         command.env("HOME", self.dir.path()).env_remove("XDG_CONFIG_HOME");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(uid) = self.uid {
             use std::os::unix::process::CommandExt;
             command.uid(uid).gid(uid);
@@ -81,7 +107,7 @@ impl Ebbd {
         self.child = Some(command.spawn().unwrap());
     }
 
-    fn wait_ready(&mut self) {
+    pub(crate) fn wait_ready(&mut self) {
         let deadline = Instant::now() + DEADLINE;
         loop {
             if UnixStream::connect(self.socket()).is_ok() {
@@ -95,47 +121,47 @@ impl Ebbd {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.path("ebb.sock")
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
-    pub fn write_job(&self, name: &str, text: &str) {
+    pub(crate) fn write_job(&self, name: &str, text: &str) {
         let path = self.path("jobs").join(format!("{name}.toml"));
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// Kills it as a crash would, and takes its status.
-    pub fn crash(&mut self) {
-        self.signal(nix::sys::signal::Signal::SIGKILL);
+    pub(crate) fn crash(&mut self) {
+        self.signal(Signal::SIGKILL);
         self.child.take().unwrap().wait().unwrap();
     }
 
     /// Starts the next one on the same state.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.spawn();
         self.wait_ready();
     }
 
     /// Waits until it has ended by itself; its exit code.
-    pub fn wait_end(&mut self) -> Option<i32> {
+    pub(crate) fn wait_end(&mut self) -> Option<i32> {
         let mut child = self.child.take().unwrap();
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -151,28 +177,33 @@ impl Ebbd {
         }
     }
 
-    pub fn connect(&self) -> Caller {
+    pub(crate) fn connect(&self) -> Caller {
         Caller::connect(&self.socket())
     }
 
     /// One call on a connection of its own: its parameters, or the name of its error.
-    pub fn call(&self, method: &str, parameters: Value) -> Result<Value, String> {
+    pub(crate) fn call(&self, method: &str, parameters: Value) -> Result<Value, String> {
         self.connect().call(method, parameters)
     }
 
     /// Asks for a run and waits for its end; its history line.
-    pub fn run(&self, job: &str) -> Value {
+    pub(crate) fn run(&self, job: &str) -> Value {
         let reply = self.call("RunNow", json!({"job": job, "wait": true})).unwrap();
         reply["result"].clone()
     }
 
     /// Asks for a run; its number.
-    pub fn demand(&self, job: &str) -> u64 {
+    pub(crate) fn demand(&self, job: &str) -> u64 {
         self.call("RunNow", json!({ "job": job })).unwrap()["run"].as_u64().unwrap()
     }
 
+    /// The name of the error that a call is refused with, and its sentence.
+    pub(crate) fn refusal(&self, method: &str, parameters: Value) -> (String, String) {
+        self.connect().refusal(method, parameters)
+    }
+
     /// All that ended, oldest first.
-    pub fn history(&self) -> Vec<Value> {
+    pub(crate) fn history(&self) -> Vec<Value> {
         let mut lines = self.connect().stream("History", json!({})).unwrap();
         lines.reverse();
         lines
@@ -182,23 +213,23 @@ impl Ebbd {
             .collect()
     }
 
-    pub fn status(&self, job: &str) -> Value {
+    pub(crate) fn status(&self, job: &str) -> Value {
         self.call("Status", json!({ "job": job })).unwrap()["job"].clone()
     }
 
     /// The journal's lines.
-    pub fn journal(&self) -> Vec<Value> {
+    pub(crate) fn journal(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.path("state/journal.jsonl")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub fn output(&self, job: &str, run: u64) -> String {
+    pub(crate) fn output(&self, job: &str, run: u64) -> String {
         let path = self.path("state/output").join(job).join(format!("{run}.log"));
         std::fs::read_to_string(path).unwrap_or_default()
     }
 
     /// Runs the client against it.
-    pub fn ebb(&self, args: &[&str]) -> Said {
+    pub(crate) fn ebb(&self, args: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_ebb"))
             .arg("--socket")
             .arg(self.socket())
@@ -215,7 +246,7 @@ impl Ebbd {
     }
 
     /// Waits until a condition of this ebbd holds.
-    pub fn until(&self, what: impl Display, condition: impl FnMut() -> bool) {
+    pub(crate) fn until(&self, what: impl Display, condition: impl FnMut() -> bool) {
         wait_until(format_args!("{what}\n--- ebbd's log:\n{}", self.log()), condition);
     }
 }
@@ -223,72 +254,88 @@ impl Ebbd {
 impl Drop for Ebbd {
     fn drop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
-        // Twice: the second one ends runs at once.
-        for _ in 0..2 {
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-            std::thread::sleep(Duration::from_millis(20));
-        }
         let deadline = Instant::now() + Duration::from_secs(20);
+        // Again and again: the second one that arrives ends runs at once, and two can arrive as one.
         while child.try_wait().is_ok_and(|status| status.is_none()) {
-            if Instant::now() > deadline {
-                let _ = child.kill();
-            }
-            std::thread::sleep(Duration::from_millis(5));
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+            let signal = if Instant::now() > deadline { Signal::SIGKILL } else { Signal::SIGTERM };
+            let _ = nix::sys::signal::kill(pid, signal);
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
 /// What the client said.
 #[derive(Debug)]
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// A connection that speaks Varlink with nothing but bytes.
-pub struct Caller {
-    pub stream: UnixStream,
+pub(crate) struct Caller {
+    pub(crate) stream: UnixStream,
     buffer: Vec<u8>,
 }
 
 impl Caller {
-    pub fn connect(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).unwrap();
+    pub(crate) fn connect(socket: &Path) -> Self {
+        Self::over(UnixStream::connect(socket).unwrap())
+    }
+
+    /// Goes on with a connection that somebody else has made.
+    pub(crate) fn over(stream: UnixStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         Self { stream, buffer: Vec::new() }
     }
 
-    pub fn send(&mut self, method: &str, parameters: &Value, more: bool) {
+    pub(crate) fn send(&mut self, method: &str, parameters: &Value, more: bool) {
         let call =
             json!({"method": format!("io.ebb.Control.{method}"), "parameters": parameters, "more": more});
+        self.send_frame(&call);
+    }
+
+    /// Sends any JSON as a frame.
+    pub(crate) fn send_frame(&mut self, call: &Value) {
         let mut bytes = call.to_string().into_bytes();
         bytes.push(0);
         self.stream.write_all(&bytes).unwrap();
     }
 
     /// The next frame; none at the end of the connection.
-    pub fn receive(&mut self) -> Option<Value> {
+    pub(crate) fn receive(&mut self) -> Option<Value> {
         loop {
             if let Some(end) = self.buffer.iter().position(|b| *b == 0) {
                 let frame: Vec<u8> = self.buffer.drain(..=end).collect();
                 return Some(serde_json::from_slice(&frame[..end]).unwrap());
             }
             let mut piece = [0; 65536];
-            match self.stream.read(&mut piece).unwrap() {
-                0 => return None,
-                count => self.buffer.extend_from_slice(&piece[..count]),
+            match self.stream.read(&mut piece) {
+                Ok(0) => return None,
+                Ok(count) => self.buffer.extend_from_slice(&piece[..count]),
+                // What we sent was not read to its end before the other side closed.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("no answer: {error}"),
             }
         }
     }
 
-    pub fn call(&mut self, method: &str, parameters: Value) -> Result<Value, String> {
+    pub(crate) fn call(&mut self, method: &str, parameters: Value) -> Result<Value, String> {
         self.send(method, &parameters, false);
         result(self.receive().expect("an answer")).map(|(reply, _)| reply)
     }
 
-    pub fn stream(&mut self, method: &str, parameters: Value) -> Result<Vec<Value>, String> {
+    /// The name of the error that a call is refused with, and its sentence.
+    pub(crate) fn refusal(&mut self, method: &str, parameters: Value) -> (String, String) {
+        self.send(method, &parameters, false);
+        let frame = self.receive().expect("an answer");
+        let name = frame["error"].as_str().unwrap_or_else(|| panic!("not refused: {frame}"));
+        let message = frame["parameters"].as_object().and_then(|p| p.values().find_map(Value::as_str));
+        (name.rsplit('.').next().unwrap().to_owned(), message.unwrap_or_default().to_owned())
+    }
+
+    pub(crate) fn stream(&mut self, method: &str, parameters: Value) -> Result<Vec<Value>, String> {
         self.send(method, &parameters, true);
         let mut replies = Vec::new();
         loop {
@@ -301,7 +348,8 @@ impl Caller {
     }
 }
 
-fn result(frame: Value) -> Result<(Value, bool), String> {
+/// What a reply says: its parameters and whether another follows, or the name of the error.
+pub(crate) fn result(frame: Value) -> Result<(Value, bool), String> {
     match frame.get("error").and_then(Value::as_str) {
         Some(error) => Err(error.rsplit('.').next().unwrap_or_default().to_owned()),
         None => Ok((frame["parameters"].clone(), frame["continues"] == true)),
@@ -309,7 +357,7 @@ fn result(frame: Value) -> Result<(Value, bool), String> {
 }
 
 /// Waits until a condition holds; panics at the deadline with what was waited for.
-pub fn wait_until(what: impl Display, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: impl Display, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain for: {what}");
@@ -317,32 +365,43 @@ pub fn wait_until(what: impl Display, mut condition: impl FnMut() -> bool) {
     }
 }
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
 /// True, and said by name, where a test needs root and has none.
-pub fn skips_without_root(test: &str) -> bool {
+pub(crate) fn skips_without_root(test: &str) -> bool {
     if !is_root() {
-        eprintln!("SKIPPED {test}: it needs root");
+        skip(test, "it needs root");
     }
     !is_root()
 }
 
+/// Says that a test can't run here: on standard error, and in the file that EBB_SKIPPED_FILE names, since cargo shows
+/// nothing of a test that passes.
+pub(crate) fn skip(test: &str, why: &str) {
+    let line = format!("SKIPPED {test}: {why}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("EBB_SKIPPED_FILE") {
+        let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+}
+
 /// Whether a process is there, zombies not counted.
-pub fn is_alive(pid: i32) -> bool {
+pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next());
     !matches!(state, None | Some('Z' | 'X'))
 }
 
 /// A number that a job wrote into a file.
-pub fn number_in(path: &Path) -> Option<i32> {
+pub(crate) fn number_in(path: &Path) -> Option<i32> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 /// Children of a process that have ended and were not reaped.
-pub fn zombies_of(pid: u32) -> Vec<i32> {
+pub(crate) fn zombies_of(pid: u32) -> Vec<i32> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|p| p.parse().ok()).filter(|p| !is_alive(*p)).collect()
 }

@@ -4,7 +4,20 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub)] // In a test a panic is the verdict.
 
 mod harness;
+mod helpers;
 
+mod access;
+mod clients;
 mod demands;
+mod environment;
+mod fuzz;
+mod journal;
 mod limits;
+mod output;
+mod overlap;
+mod reload;
+mod rest;
+mod restart;
+mod schedule;
 mod tree;
+mod varlink;

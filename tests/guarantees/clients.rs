@@ -1,0 +1,359 @@
+//! A client that sends garbage, half a frame, too much, or that does not read, harms itself and nobody else.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use ebb::limits;
+use serde_json::{Value, json};
+
+use crate::harness::{Caller, Ebbd};
+use crate::helpers::gate::Gate;
+use crate::helpers::past;
+use crate::helpers::proc::descriptors;
+
+const TRUE: &str = "command = [\"true\"]\n";
+
+/// Another client is served in far less time than a bad one is given.
+fn is_served(ebbd: &Ebbd) {
+    let begun = Instant::now();
+    ebbd.call("Doctor", json!({})).unwrap();
+    assert!(begun.elapsed().as_millis() < u128::from(limits::FRAME_TIMEOUT_MS) / 2, "another client waited");
+}
+
+/// The connection says this error and ends.
+fn is_refused_and_ended(caller: &mut Caller, what: &str) {
+    let frame = caller.receive().unwrap_or_else(|| panic!("no answer to {what}"));
+    assert_eq!(frame["error"], "io.ebb.Control.BadFrame", "{what}: {frame}");
+    assert!(frame["parameters"]["message"].as_str().is_some_and(|m| !m.is_empty()), "{what}: {frame}");
+    assert_eq!(caller.receive(), None, "{what}");
+}
+
+#[test]
+fn garbage_is_answered_with_its_name_and_the_connection_ends() {
+    let ebbd = Ebbd::start(&[]);
+    let deep = format!("{}\0", "[".repeat(30_000));
+    let deep_inside = format!(
+        "{{\"method\":\"io.ebb.Control.Doctor\",\"parameters\":{}{}}}\0",
+        "{\"a\":".repeat(5_000),
+        "}".repeat(5_000)
+    );
+    let long = format!("\"{}\"\0", "x".repeat(60_000));
+    let table: [&[u8]; 14] = [
+        b"\0",
+        b"\0\0\0",
+        b"hello\0",
+        b"[]\0",
+        b"{}\0",
+        b"null\0",
+        b"{\"method\":5}\0",
+        b"{\"method\":null,\"parameters\":{}}\0",
+        b"{\"method\":\"io.ebb.Control.Doctor\"\0",
+        b"{\"method\":\"io.ebb.Control.Doctor\"}}\0",
+        b"{\"method\":\"\xff\xfe\"}\0",
+        deep.as_bytes(),
+        deep_inside.as_bytes(),
+        long.as_bytes(),
+    ];
+    for bytes in table {
+        let mut caller = ebbd.connect();
+        caller.stream.write_all(bytes).unwrap();
+        let begin = bytes.get(..40).unwrap_or(bytes);
+        is_refused_and_ended(&mut caller, &String::from_utf8_lossy(begin));
+    }
+    is_served(&ebbd);
+}
+
+#[test]
+fn half_a_frame_ends_its_connection_in_time_while_others_are_served() {
+    let ebbd = Ebbd::start(&[]);
+    let begun = Instant::now();
+    let mut silent = ebbd.connect();
+    silent.stream.write_all(b"{\"method\":\"io.ebb").unwrap();
+    let mut dripping = ebbd.connect();
+    // A byte now and then does not buy more time.
+    let patience = Duration::from_millis(limits::FRAME_TIMEOUT_MS);
+    while dripping.stream.write_all(b" ").is_ok() {
+        is_served(&ebbd);
+        assert!(begun.elapsed() < 3 * patience, "a frame that never ends is still waited for");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(silent.receive(), None);
+    assert!(begun.elapsed() >= patience - Duration::from_millis(100), "cut off before its time");
+    is_served(&ebbd);
+}
+
+#[test]
+fn a_frame_has_all_its_time_however_long_the_client_was_idle_before() {
+    let ebbd = Ebbd::start(&[]);
+    let mut caller = ebbd.connect();
+    caller.call("Doctor", json!({})).unwrap();
+    std::thread::sleep(Duration::from_millis(limits::FRAME_TIMEOUT_MS + 200));
+    let (begin, end) = b"{\"method\":\"io.ebb.Control.Doctor\"}\0".split_at(12);
+    caller.stream.write_all(begin).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    caller.stream.write_all(end).expect("the connection is still there");
+    let reply = caller.receive().expect("a client that was idle and then slow for a moment is answered");
+    assert!(reply["parameters"]["pid"].is_number(), "{reply}");
+}
+
+#[test]
+fn a_frame_of_just_the_bound_is_read_and_one_byte_more_is_refused() {
+    let ebbd = Ebbd::start(&[]);
+    let padded = |length: usize| {
+        let mut bytes = b"{\"method\":\"io.ebb.Control.Doctor\"".to_vec();
+        bytes.resize(length - 1, b' ');
+        bytes.extend(b"}\0");
+        bytes
+    };
+    let mut caller = ebbd.connect();
+    for _ in 0..2 {
+        caller.stream.write_all(&padded(limits::FRAME_MAX)).unwrap();
+        assert!(caller.receive().unwrap()["parameters"]["pid"].is_number());
+    }
+    // The other side may have closed before all of it is written.
+    let _ = caller.stream.write_all(&padded(limits::FRAME_MAX + 1));
+    is_refused_and_ended(&mut caller, "one byte more");
+    let mut endless = ebbd.connect();
+    let begun = Instant::now();
+    let _ = endless.stream.write_all(&vec![b'x'; limits::FRAME_MAX + 1]);
+    is_refused_and_ended(&mut endless, "a frame without end");
+    assert!(
+        begun.elapsed() < Duration::from_millis(limits::FRAME_TIMEOUT_MS / 2),
+        "told only after a time-out"
+    );
+}
+
+#[test]
+fn clients_that_never_read_are_let_go_and_others_are_served_meanwhile() {
+    let ebbd = Ebbd::prepare(&[]);
+    let lines = (1..=4000).map(|id| past::success(id, "gone", i64::try_from(id).unwrap(), 400));
+    past::write(&ebbd.path("state/journal.jsonl"), std::iter::once(past::opened(1)).chain(lines));
+    let ebbd = ebbd.go();
+    ebbd.until("the harness's own connection to be closed", || {
+        ebbd.call("Doctor", json!({})).is_ok() && descriptors(ebbd.pid()) < 20
+    });
+    let before = descriptors(ebbd.pid());
+    let begun = Instant::now();
+    let mut streams: Vec<Caller> = (0..8).map(|_| ebbd.connect()).collect();
+    for caller in &mut streams {
+        caller.send("History", &json!({}), true);
+    }
+    // One that asks for ever more and reads nothing.
+    let mut asking = ebbd.connect();
+    asking.stream.set_nonblocking(true).unwrap();
+    let call = b"{\"method\":\"io.ebb.Control.Doctor\"}\0".repeat(100);
+    ebbd.until("its pipe to be full", || {
+        while asking.stream.write(&call).is_ok() {}
+        descriptors(ebbd.pid()) >= before + 9
+    });
+    while begun.elapsed() < Duration::from_millis(limits::REPLY_TIMEOUT_MS) {
+        is_served(&ebbd);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    ebbd.until("those who do not read to be let go", || descriptors(ebbd.pid()) <= before);
+    let mut last = Value::Null;
+    while let Some(frame) = streams[0].receive() {
+        last = frame;
+    }
+    assert_eq!(last["continues"], true, "what the socket held is there, and its end is not: {last}");
+    is_served(&ebbd);
+}
+
+#[test]
+fn calls_written_at_once_are_answered_in_their_order() {
+    let ebbd = Ebbd::start(&[("a", TRUE), ("b", TRUE)]);
+    let mut bytes = Vec::new();
+    let rounds = 300;
+    for _ in 0..rounds {
+        for call in [
+            json!({"method": "io.ebb.Control.Status", "parameters": {"job": "a"}}),
+            json!({"method": "io.ebb.Control.Nonsense"}),
+            json!({"method": "io.ebb.Control.Status", "parameters": {"job": "b"}}),
+            json!({"method": "io.ebb.Control.Status", "parameters": {"job": "none"}}),
+        ] {
+            bytes.extend(call.to_string().into_bytes());
+            bytes.push(0);
+        }
+    }
+    let mut caller = ebbd.connect();
+    let mut writer = caller.stream.try_clone().unwrap();
+    let writing = std::thread::spawn(move || writer.write_all(&bytes).unwrap());
+    for round in 0..rounds {
+        let answers: Vec<Value> = (0..4).map(|_| caller.receive().expect("an answer")).collect();
+        assert_eq!(answers[0]["parameters"]["job"]["job"], "a", "round {round}");
+        assert_eq!(answers[1]["error"], "org.varlink.service.MethodNotFound", "round {round}");
+        assert_eq!(answers[2]["parameters"]["job"]["job"], "b", "round {round}");
+        assert_eq!(answers[3]["error"], "io.ebb.Control.NoSuchJob", "round {round}");
+    }
+    writing.join().unwrap();
+}
+
+#[test]
+fn who_has_said_all_and_closed_its_side_still_gets_its_answers() {
+    let ebbd = Ebbd::start(&[("slow", "command = [\"sleep\", \"0.3\"]\n")]);
+    let mut caller = ebbd.connect();
+    caller.send("RunNow", &json!({"job": "slow", "wait": true}), false);
+    caller.send("Status", &json!({"job": "slow"}), false);
+    caller.stream.shutdown(Shutdown::Write).unwrap();
+    let result = caller.receive().expect("the end of the run");
+    assert_eq!(result["parameters"]["result"]["outcome"], "success", "{result}");
+    assert_eq!(caller.receive().expect("the status")["parameters"]["job"]["job"], "slow");
+    assert_eq!(caller.receive(), None);
+}
+
+#[test]
+fn who_goes_away_at_any_stage_leaves_nothing_behind() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("gate", &format!("{}[accept]\ninput = true\n", gate.job()));
+    let lines = (1..=2000).map(|id| past::success(id, "gone", 0, 400));
+    past::write(&ebbd.path("state/journal.jsonl"), std::iter::once(past::opened(2001)).chain(lines));
+    let ebbd = ebbd.go();
+    ebbd.call("Doctor", json!({})).unwrap();
+    ebbd.until("other connections to be closed", || descriptors(ebbd.pid()) < 20);
+    let before = descriptors(ebbd.pid());
+    let stages: [&dyn Fn(&mut Caller); 7] = [
+        &|_| {},
+        &|caller| caller.stream.write_all(b"{\"meth").unwrap(),
+        &|caller| caller.send("Doctor", &json!({}), false),
+        &|caller| caller.send("RunNow", &json!({"job": "gate", "wait": true}), true),
+        &|caller| {
+            caller.send("RunNow", &json!({"job": "gate", "wait": true}), true);
+            caller.receive().expect("that it was accepted");
+        },
+        &|caller| {
+            caller.send("History", &json!({}), true);
+            caller.receive().expect("a first line");
+        },
+        &|caller| {
+            caller.call("Input", json!({"data": "aGVsbG8="})).unwrap();
+        },
+    ];
+    for _ in 0..5 {
+        for stage in stages {
+            stage(&mut ebbd.connect());
+        }
+    }
+    // What is left is the run itself and what it holds: one process, its output, its descriptors.
+    gate.open();
+    ebbd.until("all runs to end", || ebbd.status("gate")["state"] == "idle");
+    ebbd.until("all connections to be closed", || descriptors(ebbd.pid()) <= before);
+    ebbd.until("payloads that nobody sent off to be removed", || {
+        std::fs::read_dir(ebbd.path("state/input")).unwrap().count() == 0
+    });
+    let ends = ebbd.connect().stream("History", json!({"job": "gate"})).unwrap();
+    assert!(ends.iter().all(|line| line["result"]["outcome"] == "success"), "{ends:?}");
+    assert_eq!(
+        ends.len(),
+        2,
+        "the demands of those who went away: one run, and one more for the rest: {ends:?}"
+    );
+}
+
+#[test]
+fn one_client_too_many_is_told_so_and_room_returns() {
+    let ebbd = Ebbd::start(&[]);
+    let mut inside: Vec<Caller> = Vec::new();
+    ebbd.until("all room to be taken", || {
+        inside.extend(let_in(&ebbd));
+        inside.len() == limits::CLIENTS_MAX
+    });
+    let mut late = ebbd.connect();
+    let frame = late.receive().expect("to be told why");
+    assert_eq!(frame["error"], "io.ebb.Control.Busy", "{frame}");
+    assert!(frame["parameters"]["message"].as_str().unwrap().contains("64"), "{frame}");
+    assert_eq!(late.receive(), None);
+    for caller in &mut inside {
+        caller.call("Doctor", json!({})).unwrap();
+    }
+    drop(inside.pop());
+    ebbd.until("room for another", || let_in(&ebbd).is_some());
+}
+
+/// A connection that is served; none where there was no room for it.
+fn let_in(ebbd: &Ebbd) -> Option<Caller> {
+    let mut caller = ebbd.connect();
+    // One that is sent away may be closed before it has written.
+    let _ = caller.stream.write_all(b"{\"method\":\"io.ebb.Control.Doctor\"}\0");
+    let is_in = caller.receive()?["parameters"]["pid"].is_number();
+    is_in.then_some(caller)
+}
+
+#[test]
+fn a_oneway_call_is_carried_out_and_never_answered() {
+    let ebbd = Ebbd::start(&[("a", TRUE)]);
+    ebbd.run("a");
+    let mut caller = ebbd.connect();
+    let calls = [
+        json!({"method": "io.ebb.Control.RunNow", "parameters": {"job": "a"}}),
+        json!({"method": "io.ebb.Control.RunNow", "parameters": {"job": "none"}}),
+        json!({"method": "io.ebb.Control.RunNow", "parameters": {"job": 7}}),
+        json!({"method": "io.ebb.Control.Nonsense"}),
+        json!({"method": "io.ebb.Control.Status", "more": true}),
+        json!({"method": "io.ebb.Control.Status", "parameters": {"job": "a"}}),
+        json!({"method": "io.ebb.Control.History", "more": true}),
+        json!({"method": "io.ebb.Control.Logs", "parameters": {"job": "a"}}),
+        json!({"method": "io.ebb.Control.Input", "parameters": {"data": "eA=="}}),
+        json!({"method": "io.ebb.Control.Input", "parameters": {"data": "!"}}),
+        json!({"method": "io.ebb.Control.Wait", "parameters": {"run": 1}}),
+    ];
+    for mut call in calls {
+        call["oneway"] = json!(true);
+        caller.send_frame(&call);
+        let reply = caller.call("Next", json!({"job": "a"})).unwrap_or_else(|e| panic!("{call}: {e}"));
+        assert!(reply["timezone"].is_string(), "{call} was answered: {reply}");
+    }
+    ebbd.until("the oneway demand to have run", || ebbd.history().len() == 2);
+}
+
+#[test]
+fn calls_that_make_no_sense_are_refused_by_name_and_the_connection_goes_on() {
+    let ebbd = Ebbd::start(&[("a", TRUE)]);
+    let mut caller = ebbd.connect();
+    let many: Vec<&str> = vec!["x"; limits::ARGS_MAX + 1];
+    let names: serde_json::Map<String, Value> =
+        (0..=limits::ENV_MAX).map(|n| (format!("N{n}"), json!("x"))).collect();
+    let table = [
+        ("Dance", json!({}), "MethodNotFound"),
+        ("", json!({}), "MethodNotFound"),
+        ("runnow", json!({"job": "a"}), "MethodNotFound"),
+        ("RunNow", json!({}), "InvalidParameter"),
+        ("RunNow", json!([]), "InvalidParameter"),
+        ("RunNow", json!("a"), "InvalidParameter"),
+        ("RunNow", json!({"job": ["a"]}), "InvalidParameter"),
+        ("RunNow", json!({"job": "a", "args": "x"}), "InvalidParameter"),
+        ("RunNow", json!({"job": "a", "args": [1]}), "InvalidParameter"),
+        ("RunNow", json!({"job": "a", "args": many}), "InvalidParameter"),
+        ("RunNow", json!({"job": "a", "environment": {"A": 1}}), "InvalidParameter"),
+        ("RunNow", json!({"job": "a", "environment": names}), "InvalidParameter"),
+        ("RunNow", json!({"job": "a", "wait": "yes"}), "InvalidParameter"),
+        ("RunNow", json!({"job": "../../etc/passwd"}), "NoSuchJob"),
+        ("RunNow", json!({"job": ""}), "NoSuchJob"),
+        ("Wait", json!({"run": -1}), "InvalidParameter"),
+        ("Wait", json!({"run": 1.5}), "InvalidParameter"),
+        ("Wait", json!({"run": 18_446_744_073_709_551_615_u64}), "NoSuchRun"),
+        ("Wait", json!({"run": "1"}), "InvalidParameter"),
+        ("Stop", json!({}), "InvalidParameter"),
+        ("Stop", json!({"job": "a", "run": 1}), "InvalidParameter"),
+        ("Stop", json!({"run": 77}), "NoSuchRun"),
+        ("Stop", json!({"job": "none"}), "NoSuchJob"),
+        ("Logs", json!({"job": "a", "run": 5}), "NoSuchRun"),
+        ("Logs", json!({"job": "..", "run": 5}), "NoSuchJob"),
+        ("Status", json!({}), "ExpectedMore"),
+        ("History", json!({}), "ExpectedMore"),
+        ("History", json!({"outcome": "fine"}), "InvalidParameter"),
+        ("Input", json!({"data": "not base64"}), "InvalidParameter"),
+        ("Input", json!({"data": null}), "InvalidParameter"),
+    ];
+    for (method, parameters, error) in table {
+        let refused = caller.call(method, parameters.clone());
+        assert_eq!(refused, Err(error.to_owned()), "{method} {parameters}");
+    }
+    caller.send_frame(&json!({"method": "org.varlink.service.Dance"}));
+    assert_eq!(caller.receive().unwrap()["error"], "org.varlink.service.MethodNotFound");
+    caller.send_frame(&json!({"method": "com.example.Other.Doctor"}));
+    assert_eq!(caller.receive().unwrap()["error"], "org.varlink.service.InterfaceNotFound");
+    caller.call("Doctor", json!({})).unwrap();
+    assert_eq!(ebbd.history(), [0; 0], "nothing of it became a run");
+}

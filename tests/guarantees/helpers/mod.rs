@@ -1,0 +1,7 @@
+//! What several guarantees need to look at or to lay out beside the harness itself.
+
+pub(crate) mod gate;
+pub(crate) mod past;
+pub(crate) mod proc;
+pub(crate) mod stranger;
+pub(crate) mod tmpfs;

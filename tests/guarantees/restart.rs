@@ -1,0 +1,387 @@
+//! Nothing is lost with an ebbd that dies or is stopped: no accepted demand, no run, no end that the kernel still knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{Ebbd, is_alive, number_in, wait_until};
+use crate::helpers::gate::Gate;
+use crate::helpers::proc::kernel;
+
+/// How many records of a kind the journal has of a run.
+fn count(ebbd: &Ebbd, event: &str, run: u64) -> usize {
+    ebbd.journal().iter().filter(|record| record["event"] == event && record["id"] == run).count()
+}
+
+fn started_pid(ebbd: &Ebbd, run: u64) -> i32 {
+    let mut records = ebbd.journal().into_iter();
+    let started = records.find(|record| record["event"] == "started" && record["id"] == run).unwrap();
+    i32::try_from(started["pid"].as_i64().unwrap()).unwrap()
+}
+
+fn result(ebbd: &Ebbd, run: u64) -> Value {
+    ebbd.call("Wait", json!({ "run": run })).unwrap()["result"].clone()
+}
+
+fn until_running(ebbd: &Ebbd, job: &str, run: u64) {
+    ebbd.until("the run to be under way", || {
+        let runs = ebbd.status(job)["runs"].clone();
+        runs.as_array().unwrap().iter().any(|r| r["run"] == run && r["state"] == "running")
+            && count(ebbd, "started", run) == 1
+    });
+}
+
+#[test]
+fn a_run_goes_on_while_ebbd_is_dead_and_the_next_one_takes_it_over_to_its_true_end() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("held", &gate.command(&["sh", "-c", "echo after; exit 7"]));
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("held");
+    until_running(&ebbd, "held", run);
+    let pid = started_pid(&ebbd, run);
+    ebbd.crash();
+    assert!(is_alive(pid), "the run does not hang on ebbd");
+    ebbd.restart();
+    until_running(&ebbd, "held", run);
+    assert!(is_alive(pid));
+    let mut waiting = ebbd.connect();
+    waiting.send("Wait", &json!({ "run": run }), false);
+    gate.open();
+    let line = waiting.receive().unwrap()["parameters"]["result"].clone();
+    if kernel() >= (6, 15) {
+        assert_eq!((&line["outcome"], &line["exit_code"]), (&json!("exit-code"), &json!(7)), "{line}");
+    } else {
+        assert_eq!(line["outcome"], "lost", "{line}");
+    }
+    assert_eq!(ebbd.output("held", run), "after\n");
+    assert_eq!((count(&ebbd, "started", run), count(&ebbd, "finished", run)), (1, 1));
+    assert_eq!(ebbd.run("held")["id"], run + 1, "numbers go on");
+}
+
+#[test]
+fn two_crashes_on_end_change_nothing() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("held", &gate.job());
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("held");
+    until_running(&ebbd, "held", run);
+    for _ in 0..3 {
+        ebbd.crash();
+        ebbd.restart();
+    }
+    until_running(&ebbd, "held", run);
+    gate.open();
+    let line = result(&ebbd, run);
+    assert!(["success", "lost"].contains(&line["outcome"].as_str().unwrap()), "{line}");
+    assert_eq!((count(&ebbd, "started", run), count(&ebbd, "finished", run)), (1, 1));
+}
+
+#[test]
+fn a_run_that_ended_while_nobody_was_there_is_ended_once_and_nothing_of_it_is_left() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    let hidden = ebbd.path("hidden");
+    // It leaves a process behind, in a session of its own, that outlives its main process.
+    let leave = format!(
+        "setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000' & while [ ! -e {0} ]; do sleep 0.02; done",
+        hidden.display()
+    );
+    ebbd.write_job("held", &gate.command(&["sh", "-c", &leave]));
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("held");
+    until_running(&ebbd, "held", run);
+    let pid = started_pid(&ebbd, run);
+    ebbd.crash();
+    gate.open();
+    wait_until("the main process to end", || !is_alive(pid));
+    let left = number_in(&hidden).unwrap();
+    assert!(is_alive(left));
+    ebbd.restart();
+    let line = result(&ebbd, run);
+    // Should nobody have reaped it yet, its exit is still known.
+    assert!(["lost", "success"].contains(&line["outcome"].as_str().unwrap()), "{line}");
+    assert!(
+        line["outcome"] == "success" || line["detail"].as_str().unwrap().contains("ebbd was not there"),
+        "{line}"
+    );
+    assert_eq!(count(&ebbd, "finished", run), 1);
+    ebbd.until("what it left behind to be ended", || !is_alive(left));
+}
+
+#[test]
+fn what_is_left_of_a_timeout_counts_on_after_a_crash() {
+    let mut ebbd = Ebbd::start(&[("slow", "command = [\"sleep\", \"1000\"]\ntimeout = \"4s\"\n")]);
+    let begun = Instant::now();
+    let run = ebbd.demand("slow");
+    until_running(&ebbd, "slow", run);
+    ebbd.crash();
+    // Two of the four seconds pass without anybody there.
+    std::thread::sleep(Duration::from_secs(2).saturating_sub(begun.elapsed()));
+    ebbd.restart();
+    let line = result(&ebbd, run);
+    assert_eq!(line["outcome"], "timeout", "{line}");
+    let took = line["duration_ms"].as_u64().unwrap();
+    assert!((3900..5900).contains(&took), "4 s from its start, not from the restart: {took} ms");
+}
+
+#[test]
+fn a_run_that_was_taken_over_can_be_stopped_and_its_time_that_passed_meanwhile_ends_it_at_once() {
+    let ebbd = Ebbd::prepare(&[
+        ("stopped", "command = [\"sleep\", \"1000\"]\n"),
+        ("late", "command = [\"sleep\", \"1000\"]\ntimeout = \"1s\"\n"),
+    ]);
+    let mut ebbd = ebbd.go();
+    let (stopped, late) = (ebbd.demand("stopped"), ebbd.demand("late"));
+    until_running(&ebbd, "stopped", stopped);
+    until_running(&ebbd, "late", late);
+    let pids = [started_pid(&ebbd, stopped), started_pid(&ebbd, late)];
+    ebbd.crash();
+    std::thread::sleep(Duration::from_millis(1100));
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    ebbd.restart();
+    assert_eq!(result(&ebbd, late)["outcome"], "timeout");
+    ebbd.call("Stop", json!({ "run": stopped })).unwrap();
+    let line = result(&ebbd, stopped);
+    assert_eq!(line["outcome"], "canceled", "{line}");
+    assert!(pids.iter().all(|pid| !is_alive(*pid)));
+}
+
+#[test]
+fn demands_that_waited_start_after_a_crash_with_what_they_brought_along() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    let accept = "[accept]\nargs = true\nenvironment = [\"MODE\"]\ninput = true\n";
+    ebbd.write_job("held", &format!("{}{accept}", gate.command(&["sh", "-c", "echo $MODE $*; cat", "sh"])));
+    let mut ebbd = ebbd.go();
+    let first = ebbd.demand("held");
+    until_running(&ebbd, "held", first);
+    let mut caller = ebbd.connect();
+    caller.call("Input", json!({"data": "cGF5bG9hZA=="})).unwrap();
+    let demand = json!({"job": "held", "args": ["a", "b c"], "environment": {"MODE": "fast"}});
+    let second = caller.call("RunNow", demand).unwrap()["run"].as_u64().unwrap();
+    ebbd.crash();
+    ebbd.restart();
+    assert_eq!(count(&ebbd, "started", second), 0, "its turn has not come");
+    gate.open();
+    let line = result(&ebbd, second);
+    assert_eq!(line["outcome"], "success", "{line}");
+    assert_eq!(ebbd.output("held", second), "fast a b c\npayload");
+    assert_eq!((count(&ebbd, "finished", first), count(&ebbd, "finished", second)), (1, 1));
+}
+
+#[test]
+fn every_demand_that_was_acknowledged_ends_exactly_once_however_often_ebbd_is_killed() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let job = "command = [\"sh\", \"-c\", \"echo $EBB_RUN_ID\"]\noverlap = \"queue\"\nqueue-limit = 1000\n";
+    let mut ebbd = Ebbd::start(&[("job", job)]);
+    let mut accepted = BTreeSet::new();
+    for _ in 0..12 {
+        let socket = ebbd.socket();
+        let asking = std::thread::spawn(move || demand_until_it_dies(&socket));
+        std::thread::sleep(Duration::from_millis(random.u64(5..120)));
+        ebbd.crash();
+        let more = asking.join().unwrap();
+        assert!(accepted.is_disjoint(&more), "a number was used twice");
+        accepted.extend(more);
+        ebbd.restart();
+    }
+    ebbd.until("all of them to end", || ebbd.status("job")["runs"] == json!([]));
+    let mut ends: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for record in ebbd.journal().iter().filter(|record| record["event"] == "finished") {
+        let end = record["outcome"].as_str().unwrap().to_owned();
+        ends.entry(record["id"].as_u64().unwrap()).or_default().push(end);
+    }
+    assert!(accepted.len() > 12, "only {accepted:?} were accepted");
+    for run in &accepted {
+        let end = ends.get(run).unwrap_or_else(|| panic!("run {run} was accepted and has no end"));
+        assert_eq!(end.len(), 1, "run {run} ended {end:?}");
+        assert!(["success", "lost"].contains(&&*end[0]), "run {run} ended {end:?}");
+    }
+    assert!(ends.values().all(|end| end.len() == 1), "{ends:?}");
+}
+
+/// Asks for runs on one connection until it breaks; the numbers of those that were acknowledged.
+fn demand_until_it_dies(socket: &std::path::Path) -> BTreeSet<u64> {
+    use std::io::{Read, Write};
+    let mut accepted = BTreeSet::new();
+    let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket) else { return accepted };
+    let call = b"{\"method\":\"io.ebb.Control.RunNow\",\"parameters\":{\"job\":\"job\"}}\0";
+    while stream.write_all(call).is_ok() {
+        let mut reply = Vec::new();
+        let mut byte = [0];
+        while stream.read(&mut byte).is_ok_and(|count| count == 1) && byte != [0] {
+            reply.push(byte[0]);
+        }
+        let Ok(reply) = serde_json::from_slice::<Value>(&reply) else { break };
+        accepted.extend(reply["parameters"]["run"].as_u64());
+    }
+    accepted
+}
+
+#[test]
+fn a_retry_keeps_its_delay_over_a_crash() {
+    let job = "command = [\"false\"]\nretry = { attempts = 1, delay = \"2s\" }\n";
+    let mut ebbd = Ebbd::start(&[("failing", job)]);
+    ebbd.run("failing");
+    ebbd.crash();
+    ebbd.restart();
+    assert_eq!(ebbd.status("failing")["runs"][0]["trigger"], "retry");
+    ebbd.until("the retry to end", || ebbd.history().len() == 2);
+    let lines = ebbd.history();
+    let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    let delay = at(&lines[1]["started_at"]) - at(&lines[0]["finished_at"]);
+    assert!(delay >= 1900, "{delay} ms");
+    assert_eq!((&lines[1]["attempt"], &lines[1]["retry_of"]), (&json!(2), &json!(1)));
+}
+
+/// Puts back the time since when the timing of every job is known, as if ebbd had been down since then.
+fn age_journal(ebbd: &Ebbd, by: Duration) {
+    let since = jiff::Timestamp::now() - jiff::SignedDuration::try_from(by).unwrap();
+    let records = ebbd.journal().into_iter().map(|mut record| {
+        if record["event"] == "job" {
+            record["since"] = json!(format!("{since:.3}"));
+        }
+        format!("{record}\n")
+    });
+    std::fs::write(ebbd.path("state/journal.jsonl"), records.collect::<String>()).unwrap();
+}
+
+#[test]
+fn slots_missed_while_ebbd_was_down_make_one_run_or_none_as_catch_up_says() {
+    let hourly = "command = [\"true\"]\nschedule = \"30 * * * *\"\n";
+    let mut ebbd = Ebbd::start(&[
+        ("once", hourly),
+        ("none", &format!("{hourly}catch-up = \"none\"\n")),
+        ("every", "command = [\"true\"]\nevery = \"1h\"\n"),
+        ("changed", hourly),
+        ("off", hourly),
+    ]);
+    assert_eq!(ebbd.history(), [0; 0], "a job that is new has missed nothing");
+    ebbd.crash();
+    age_journal(&ebbd, Duration::from_secs(5 * 3600));
+    ebbd.write_job("changed", "command = [\"true\"]\nschedule = \"31 * * * *\"\n");
+    ebbd.write_job("off", &format!("{hourly}enabled = false\n"));
+    ebbd.write_job("new", hourly);
+    ebbd.restart();
+    ebbd.until("what was missed to be dealt with", || {
+        let history = ebbd.history();
+        ["once", "none", "every"].iter().all(|job| history.iter().any(|line| line["job"] == *job))
+    });
+    let mut history: Vec<_> = ebbd
+        .history()
+        .iter()
+        .map(|line| format!("{} {}", line["job"].as_str().unwrap(), line["outcome"].as_str().unwrap()))
+        .collect();
+    history.sort();
+    assert_eq!(history, ["every success", "none skipped", "once success"]);
+    let skipped = ebbd.history().into_iter().find(|line| line["job"] == "none").unwrap();
+    assert_eq!(skipped["reason"], "missed");
+    for job in ["once", "none", "every", "changed", "new"] {
+        let next: jiff::Timestamp = ebbd.status(job)["next"].as_str().unwrap().parse().unwrap();
+        assert!(next > jiff::Timestamp::now(), "{job}");
+    }
+    ebbd.crash();
+    ebbd.restart();
+    assert_eq!(ebbd.history().len(), 3, "caught up once is caught up: {:?}", ebbd.history());
+}
+
+#[test]
+fn a_graceful_end_asks_the_runs_waits_for_them_and_takes_nothing_new() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    let polite = format!(
+        "trap 'echo asked; flock -s {} true; exit 3' TERM; echo up; while :; do sleep 0.1; done",
+        ebbd.path("gate").display()
+    );
+    ebbd.write_job("polite", &format!("command = {}\ngrace = \"50s\"\n", json!(["sh", "-c", polite])));
+    ebbd.write_job("ticking", "command = [\"true\"]\nschedule = \"* * * * * *\"\n");
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("polite");
+    ebbd.until("it to be up", || ebbd.output("polite", run).contains("up"));
+    let waiting = ebbd.demand("polite");
+    ebbd.signal(Signal::SIGTERM);
+    ebbd.until("it to be asked", || ebbd.output("polite", run).contains("asked"));
+    assert_eq!(ebbd.call("RunNow", json!({"job": "ticking"})), Err("ShuttingDown".to_owned()));
+    assert_eq!(ebbd.status("polite")["runs"][0]["state"], "stopping");
+    gate.open();
+    assert_eq!(ebbd.wait_end(), Some(0));
+    assert!(!ebbd.socket().exists(), "the socket goes with it");
+    ebbd.write_job("polite", "command = [\"true\"]\n");
+    ebbd.restart();
+    let line = result(&ebbd, run);
+    assert_eq!((&line["outcome"], &line["exit_code"]), (&json!("canceled"), &json!(3)), "{line}");
+    assert!(line["detail"].as_str().unwrap().contains("ebbd was stopped"), "{line}");
+    assert_eq!(result(&ebbd, waiting)["outcome"], "success", "what waited starts with the next one");
+    assert_eq!((count(&ebbd, "finished", run), count(&ebbd, "finished", waiting)), (1, 1));
+}
+
+#[test]
+fn a_second_request_to_end_is_carried_out_at_once() {
+    let job = "command = [\"sh\", \"-c\", \"trap '' TERM INT; echo up; while :; do sleep 0.1; done\"]\ngrace = \"10m\"\n";
+    let mut ebbd = Ebbd::start(&[("stubborn", job)]);
+    let run = ebbd.demand("stubborn");
+    ebbd.until("it to be up", || ebbd.output("stubborn", run).contains("up"));
+    until_running(&ebbd, "stubborn", run);
+    let pid = started_pid(&ebbd, run);
+    ebbd.signal(Signal::SIGTERM);
+    ebbd.until("the first to be heard", || ebbd.status("stubborn")["state"] == "stopping");
+    assert!(is_alive(pid));
+    ebbd.signal(Signal::SIGINT);
+    assert_eq!(ebbd.wait_end(), Some(0));
+    assert!(!is_alive(pid));
+    ebbd.restart();
+    let line = result(&ebbd, run);
+    assert_eq!((&line["outcome"], &line["signal"]), (&json!("canceled"), &json!(9)), "{line}");
+}
+
+#[test]
+fn a_second_ebbd_on_the_same_state_is_refused_with_a_sentence_and_harms_nothing() {
+    let ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n")]);
+    let mut second = Ebbd::prepare(&[]).flag("--state").flag(ebbd.path("state").to_str().unwrap());
+    second.spawn();
+    assert_eq!(second.wait_end(), Some(75));
+    let log = second.log();
+    assert!(log.contains(&ebbd.pid().to_string()) && log.contains("state"), "it names who has it: {log}");
+    assert!(!second.socket().exists());
+    assert_eq!(ebbd.run("job")["outcome"], "success");
+}
+
+#[test]
+fn a_second_ebbd_on_the_same_socket_is_refused_and_leaves_nothing_behind() {
+    let ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n[memory]\nmax = \"64M\"\n")]);
+    let mut second = Ebbd::start(&[("job", "command = [\"true\"]\n[memory]\nmax = \"64M\"\n")]);
+    second.run("job");
+    let leaves = second.journal().into_iter().find(|r| r["event"] == "started").unwrap()["cgroups"].clone();
+    second.signal(Signal::SIGTERM);
+    second.wait_end();
+    let mut second = second.flag("--socket").flag(ebbd.socket().to_str().unwrap());
+    second.spawn();
+    assert_eq!(second.wait_end(), Some(71));
+    assert!(second.log().contains("another ebbd listens on"), "{}", second.log());
+    for leaf in leaves.as_array().unwrap() {
+        let base = std::path::Path::new(leaf.as_str().unwrap()).parent().unwrap();
+        assert!(!base.exists(), "{} is left", base.display());
+    }
+    assert_eq!(ebbd.run("job")["outcome"], "success", "the first one is served on its socket");
+}
+
+#[test]
+fn a_socket_of_a_dead_ebbd_makes_room_and_anything_else_in_its_place_does_not() {
+    let mut ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n")]);
+    ebbd.crash();
+    assert!(ebbd.socket().exists());
+    ebbd.restart();
+    assert_eq!(ebbd.run("job")["outcome"], "success");
+    ebbd.signal(Signal::SIGTERM);
+    ebbd.wait_end();
+    std::fs::write(ebbd.socket(), "precious").unwrap();
+    ebbd.spawn();
+    assert_eq!(ebbd.wait_end(), Some(71));
+    assert!(ebbd.log().contains("is no socket"), "{}", ebbd.log());
+    assert_eq!(std::fs::read_to_string(ebbd.socket()).unwrap(), "precious");
+    std::fs::remove_file(ebbd.socket()).unwrap();
+}

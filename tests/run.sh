@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# All tests. Says what it does, and at the end by name what could not run here, and `N passed, N failed, N skipped`.
+# Words after it go to the test binaries: `tests/run.sh restart` runs what has `restart` in its name.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+work=.work/test
+mkdir -p "$work"
+skipped="$PWD/$work/skipped"
+log="$work/log"
+: >"$skipped"
+
+step() { printf '== %s\n' "$1"; }
+
+install() { # Debian package
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    return 1
+  fi
+  step "installing $1"
+  [ -n "${apt_updated:-}" ] || { apt-get update -qq; apt_updated=1; }
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+need() { # command, Debian package
+  command -v "$1" >/dev/null && return
+  install "$2" || { echo "$1 is missing; install the Debian package $2" >&2; exit 1; }
+}
+
+# The `varlink` package for the test that is an ordinary Varlink client; without it that test is skipped.
+varlink_client() {
+  local venv=.work/varlink
+  if cmp -s tests/requirements.txt "$venv/made-from" && "$venv/bin/python" -c 'import varlink' 2>/dev/null; then
+    return
+  fi
+  step "making a venv with the Varlink client of PyPI in $venv"
+  python3 -c 'import ensurepip' 2>/dev/null || install python3-venv || return
+  rm -rf "$venv"
+  python3 -m venv "$venv" &&
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt &&
+    cp tests/requirements.txt "$venv/made-from"
+}
+
+command -v cargo >/dev/null || { echo "cargo is missing; install Rust (https://rustup.rs)" >&2; exit 1; }
+need cc gcc
+need python3 python3
+need flock util-linux
+varlink_client || echo "   that did not work; the test that needs it is skipped"
+
+step "building (the first time takes some minutes)"
+cargo test --locked --no-run || exit 1
+
+# Most of the time of these tests is waiting, so more of them run at once than there are processors.
+threads=$((4 * $(nproc)))
+step "running, $threads tests at once"
+EBB_SKIPPED_FILE="$skipped" cargo test --locked --no-fail-fast -- --test-threads="$threads" "$@" 2>&1 | tee "$log"
+status=${PIPESTATUS[0]}
+
+sort -u "$skipped"
+count() { grep -a '^test result:' "$log" | grep -ao "[0-9]* $1" | awk '{n += $1} END {print n + 0}'; }
+not_run=$(sort -u "$skipped" | wc -l)
+ignored=$(count ignored)
+echo "$(($(count passed) - not_run)) passed, $(count failed) failed, $((not_run + ignored)) skipped"
+exit "$status"
