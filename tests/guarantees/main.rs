@@ -7,6 +7,7 @@ mod harness;
 mod helpers;
 
 mod access;
+mod client;
 mod clients;
 mod demands;
 mod environment;
@@ -15,6 +16,7 @@ mod journal;
 mod limits;
 mod output;
 mod overlap;
+mod pid1;
 mod reload;
 mod rest;
 mod restart;
