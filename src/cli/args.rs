@@ -214,14 +214,19 @@ pub(super) struct Check {
 /// # Errors
 /// A command line that is not understood; or the text that was asked for, as help is.
 pub(super) fn parse(line: &[OsString]) -> Result<Cli, clap::Error> {
+    // Building the other verbs' definitions takes as long as all the rest of a run-now.
     match line {
-        // Building the other verbs' definitions takes as long as all the rest of a run-now.
-        [_, verb, ..] if verb == "run-now" => {
-            let RunNowAlone { socket, run_now } = read(&line[1..])?;
-            Ok(Cli { socket, verb: Verb::RunNow(run_now) })
+        [_, verb, ..] if verb == "run-now" => read_run_now(&line[1..]),
+        [_, flag, path, verb, rest @ ..] if flag == "--socket" && verb == "run-now" => {
+            read_run_now(&[std::slice::from_ref(verb), &[flag.clone(), path.clone()], rest].concat())
         }
         _ => read(line),
     }
+}
+
+fn read_run_now(line: &[OsString]) -> Result<Cli, clap::Error> {
+    let RunNowAlone { socket, run_now } = read(line)?;
+    Ok(Cli { socket, verb: Verb::RunNow(run_now) })
 }
 
 fn read<T: Parser>(line: &[OsString]) -> Result<T, clap::Error> {

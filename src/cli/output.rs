@@ -35,14 +35,19 @@ impl Output {
         let unreadable = |e: io::Error| Failure::system("the run's output can't be read", &e);
         let mut copied = 0;
         let mut piece = vec![0; PIECE];
-        while self.skip_hole().map_err(unreadable)? {
+        loop {
+            let before = self.at;
+            if !self.skip_hole().map_err(unreadable)? {
+                break;
+            }
             let count = self.file.read_at(&mut piece, self.at).map_err(unreadable)?;
             if count == 0 {
                 break;
             }
-            out.write_all(&piece[..count])?;
+            let new = if self.at > before { whole_lines(&piece[..count]) } else { &piece[..count] };
+            out.write_all(new)?;
             self.at += count as u64;
-            copied += count as u64;
+            copied += new.len() as u64;
         }
         if copied > 0 {
             out.flush()?;
@@ -73,6 +78,12 @@ impl Output {
     }
 }
 
+/// Without the rest of a line whose beginning is gone, where others follow it.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+    if end < bytes.len() { &bytes[end..] } else { bytes }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,11 +111,18 @@ mod tests {
     fn a_hole_at_the_front_is_skipped_and_known() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(1 << 20).unwrap();
-        file.write_all_at(b"newest", 1 << 20).unwrap();
+        file.write_all_at(b"half a line\nnewest\n", 1 << 20).unwrap();
         let mut output = Output::new(file);
-        let text = copied(&mut output);
-        assert!(text.ends_with("newest") && text.len() < 1 << 17, "{} bytes", text.len());
+        assert_eq!(copied(&mut output), "newest\n");
         assert!(output.has_dropped());
+    }
+
+    #[test]
+    fn half_a_line_is_shown_where_there_is_nothing_else() {
+        for bytes in [&b"half a line"[..], b"half a line\n", b""] {
+            assert_eq!(whole_lines(bytes), bytes);
+        }
+        assert_eq!(whole_lines(b"half a line\nwhole"), b"whole");
     }
 
     #[test]

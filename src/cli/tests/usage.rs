@@ -81,7 +81,12 @@ fn what_stands_behind_two_dashes_is_the_jobs() {
 
 #[test]
 fn the_socket_may_be_named_before_or_behind_the_verb() {
-    for line in ["ebb --socket /s status", "ebb status --socket /s"] {
+    for line in [
+        "ebb --socket /s status",
+        "ebb status --socket /s",
+        "ebb --socket /s run-now a",
+        "ebb run-now a --socket=/s",
+    ] {
         assert_eq!(parse(line).unwrap().socket, Some("/s".into()), "{line}");
     }
 }
@@ -92,7 +97,8 @@ fn run_now_is_the_same_with_and_without_the_other_verbs_around_it() {
         let text = parse(line).unwrap_err().to_string();
         text.lines().map(str::trim_end).filter(|line| !line.contains("help")).collect::<Vec<_>>().join("\n")
     };
-    assert_eq!(of("ebb run-now --help"), of("ebb --socket /s run-now --help"));
-    assert_eq!(of("ebb run-now a --wiat"), of("ebb --socket /s run-now a --wiat"));
-    assert_eq!(of("ebb run-now"), of("ebb --socket /s run-now"));
+    for rest in ["--help", "a --wiat", ""] {
+        // The flag with `=` is read with all verbs.
+        assert_eq!(of(&format!("ebb run-now {rest}")), of(&format!("ebb --socket=/s run-now {rest}")));
+    }
 }
