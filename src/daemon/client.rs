@@ -87,9 +87,11 @@ impl Client {
 
     /// Reads more bytes; false at the end. A frame that has begun has to end in its time.
     async fn fill(&mut self, frames: &mut Frames) -> io::Result<bool> {
-        let deadline = Instant::now() + Duration::from_millis(limits::FRAME_TIMEOUT_MS);
+        let mut deadline = None;
         loop {
             if frames.has_partial() {
+                let patience = Duration::from_millis(limits::FRAME_TIMEOUT_MS);
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
                 timeout_at(deadline, self.stream.readable()).await??;
             } else {
                 frames.release();
