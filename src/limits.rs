@@ -128,6 +128,9 @@ pub const HISTORY_SLACK_MS: i64 = 3_600_000;
 
 /// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
 pub const OOM_LOOKS: u32 = 500;
+/// How long the reaper of a run that an earlier ebbd started may take to reap it, in milliseconds; then nobody knows how
+/// it ended.
+pub const EXIT_NOTE_MS: u64 = 10_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;

@@ -21,6 +21,11 @@ pub(super) struct Ended {
     pub(super) cpu_ms: Option<u64>,
 }
 
+impl Ended {
+    /// Nobody can know.
+    pub(super) const UNKNOWN: Self = Self { exit: Exit::Unknown, max_rss: None, cpu_ms: None };
+}
+
 /// A run that has processes.
 #[derive(Debug)]
 pub(super) struct Live {
@@ -54,21 +59,25 @@ pub(super) struct Seen {
 }
 
 impl Live {
-    /// Takes the exit of the main process, which has ended.
-    ///
-    /// Of a run that an earlier ebbd started only the kernel's note is left, where it keeps one (Linux 6.15 and later).
-    pub(super) fn reap(&self, pidfd: &OwnedFd) -> Ended {
-        if self.is_adopted {
-            let noted = pidfd::pidfd_exit(pidfd.as_fd()).ok().flatten();
-            return Ended { exit: noted.map_or(Exit::Unknown, exit_of), max_rss: None, cpu_ms: None };
+    /// What the kernel noted of the end of a main process that an earlier ebbd started, where it keeps such notes (Linux
+    /// 6.15 and later); `None` as long as nobody has reaped it.
+    pub(super) fn note(pidfd: &OwnedFd) -> Option<Ended> {
+        match pidfd::pidfd_exit(pidfd.as_fd()) {
+            Ok(None) => None,
+            Ok(Some(exit)) => Some(Ended { exit: exit_of(exit), ..Ended::UNKNOWN }),
+            Err(_) => Some(Ended::UNKNOWN),
         }
+    }
+
+    /// Takes the exit of the main process, our child, which has ended.
+    pub(super) fn reap(pidfd: &OwnedFd) -> Ended {
         match child::reap(pidfd.as_fd()) {
             Ok(Some(reaped)) => Ended {
                 exit: exit_of(reaped.exit),
                 max_rss: Some(reaped.max_rss_bytes),
                 cpu_ms: Some(reaped.cpu_ms),
             },
-            Ok(None) | Err(_) => Ended { exit: Exit::Unknown, max_rss: None, cpu_ms: None },
+            Ok(None) | Err(_) => Ended::UNKNOWN,
         }
     }
 

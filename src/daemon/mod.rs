@@ -95,7 +95,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(Failure::os("cannot listen for signals"))?;
     let (sender, input) = mpsc::unbounded_channel();
     let mut shell = Shell::open(options, sender)?;
-    let listener = shell.bind()?;
+    let listener = shell.bind().inspect_err(|_| shell.ladder.remove())?;
     shell.begin();
     sys::memory::trim();
     tracing::info!(

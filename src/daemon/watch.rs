@@ -53,7 +53,7 @@ impl Watched {
         if let Some(status) = exec_status {
             if let Some(failure) = exec_failure(status).await? {
                 ended(&pidfd).await?;
-                let _ = live.reap(pidfd.get_ref());
+                let _ = Live::reap(pidfd.get_ref());
                 let _ = end(&live, None).await;
                 return Ok(Input::StartFailed { run, error: failure.to_string() });
             }
@@ -77,12 +77,37 @@ impl Watched {
                 }
             }
         }
-        let how = live.reap(pidfd.get_ref());
-        live.note_leftover();
+        let how = if live.is_adopted {
+            live.note_leftover();
+            vanish(&live).await;
+            noted(&pidfd).await?
+        } else {
+            let how = Live::reap(pidfd.get_ref());
+            live.note_leftover();
+            how
+        };
         let end = end(&live, Some(&how)).await;
         sampler.last();
         Ok(end)
     }
+}
+
+/// How the main process of an earlier ebbd's run ended. The kernel notes it when the process has been reaped, by whoever
+/// it fell to, and wakes the pidfd once more then; a reaper that takes too long leaves the end unknown.
+async fn noted(pidfd: &AsyncFd<OwnedFd>) -> io::Result<Ended> {
+    let patience = Duration::from_millis(limits::EXIT_NOTE_MS);
+    let note = async {
+        loop {
+            let mut ready = pidfd.readable().await?;
+            match Live::note(pidfd.get_ref()) {
+                Some(how) => return Ok(how),
+                None => ready.clear_ready(),
+            }
+        }
+    };
+    // A kernel that notes the end without waking anybody is asked once more.
+    let late = || Ok(Live::note(pidfd.get_ref()).unwrap_or(Ended::UNKNOWN));
+    timeout(patience, note).await.unwrap_or_else(|_| late())
 }
 
 /// Ends what is left of the tree, reads the facts, and lets the control groups go.

@@ -2,7 +2,8 @@
 
 use crate::clock::{Mono, Now, Wall};
 use crate::job::Retry;
-use crate::journal::record::{Event as Recorded, Finished, Payload, RunId, Usage};
+use crate::journal::State;
+use crate::journal::record::{Event as Recorded, Finished, JobFacts, Payload, Record, RunId, Usage};
 use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, Trigger};
 
 use super::{
@@ -294,6 +295,29 @@ fn a_demand_is_not_merged_into_a_retry_that_a_pause_holds_back() {
     assert!(starts(&rig.pass(5_000)).is_empty(), "a pause holds retries back");
     let effects = rig.demand("a");
     assert_eq!((accepted(&effects), starts(&effects)), ((3, false), vec![3]));
+}
+
+#[test]
+fn what_was_made_up_for_is_not_made_up_for_again_by_the_next_ebbd() {
+    for catch_up in [CatchUp::Once, CatchUp::None] {
+        let jobs = || vec![loaded("a", Policy { catch_up, ..hourly() })];
+        let facts = Rig::new(jobs()).engine.facts(JobIndex(0)).unwrap();
+        let long_known = JobFacts { since: Wall(START - 50 * HOUR), ..facts };
+        let mut journal = State::default();
+        journal.apply(&Record { at: long_known.since, event: Recorded::Job(long_known) });
+        for life in 0..3 {
+            let restored = Restored { jobs: journal.jobs.values().cloned().collect(), ..Restored::default() };
+            let mut rig = Rig::restored(jobs(), restored);
+            rig.pass(0);
+            let (starts, skips) = (starts(&rig.log).len(), skips(&rig.log).len());
+            assert_eq!(starts + skips, usize::from(life == 0), "{catch_up}: life {life}");
+            for effect in rig.log {
+                if let Effect::Record(event) = effect {
+                    journal.apply(&Record { at: Wall(START), event });
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -78,6 +78,10 @@ impl Engine {
         // Every slot up to now has been dealt with, by this one run or by this one skip.
         let dealt_with = next.slot.max(now.wall);
         self.jobs[index].facts.last_slot = Some(dealt_with);
+        if is_missed(next.at, now.wall) {
+            // The run and the skip name one slot; that the later ones are dealt with too has to outlive ebbd as well.
+            out.push(Effect::Record(Recorded::Job(self.jobs[index].record())));
+        }
         self.arm(index, now, out);
     }
 
