@@ -26,6 +26,8 @@ pub const CLIENTS_PER_USER_MAX: usize = 16;
 pub const FRAME_TIMEOUT_MS: u64 = 10_000;
 /// How long a client may leave a reply unread, in milliseconds; then it is closed.
 pub const REPLY_TIMEOUT_MS: u64 = 10_000;
+/// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
+pub const PART_TIMEOUT_MS: u64 = 1_000;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
 /// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.

@@ -96,7 +96,11 @@ impl Client {
                 timeout_at(deadline, self.stream.readable()).await??;
             } else {
                 frames.release();
-                self.stream.readable().await?;
+                tokio::select! {
+                    ready = self.stream.readable() => ready?,
+                    // Nothing was asked, so this is the loop letting go.
+                    _ = self.answers.recv() => return Ok(false),
+                }
             }
             match self.read_some(frames) {
                 Ok(0) => return Ok(false),

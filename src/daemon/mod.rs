@@ -36,6 +36,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::{Event, Wake};
 use crate::exit;
+use crate::limits;
 use crate::places::Places;
 use crate::sys;
 use crate::sys::clock::{MonoTimer, Tick, WallTimer};
@@ -104,10 +105,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
         shell.ladder.enforcement(),
         shell.options.places.socket.display()
     );
-    let ended = Loop::new(signals, input)
-        .map_err(Failure::os("cannot make timers"))?
-        .turn(&mut shell, &listener)
-        .await;
+    let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
+    let ended = main.turn(&mut shell, &listener).await;
+    main.part(&mut shell).await;
     shell.close();
     ended.map_err(Failure::os("the event loop can't go on"))
 }
@@ -173,6 +173,24 @@ impl Loop {
             shell.rest();
         }
         Ok(())
+    }
+
+    /// Lets every client go, after it has been told what there is to tell.
+    async fn part(&mut self, shell: &mut Shell) {
+        let mut left = std::mem::take(&mut shell.clients).len();
+        let patience = std::time::Duration::from_millis(limits::PART_TIMEOUT_MS);
+        let all_gone = tokio::time::timeout(patience, async {
+            while left > 0 {
+                match self.input.recv().await {
+                    Some(Input::ClientGone { .. }) => left -= 1,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+        });
+        if all_gone.await.is_err() {
+            tracing::warn!("{left} clients did not read their last answers");
+        }
     }
 
     fn take_in(&mut self, shell: &mut Shell, first: Option<Input>) {

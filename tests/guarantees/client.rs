@@ -158,3 +158,15 @@ fn what_is_wrong_is_said_with_its_own_code() {
         .unwrap();
     assert_eq!(absent.status.code(), Some(69));
 }
+
+#[test]
+fn a_client_that_waits_is_told_that_ebbd_ended_its_run() {
+    let mut ebbd = Ebbd::start(&[("long", "command = [\"sleep\", \"600\"]\n")]);
+    let mut caller = ebbd.connect();
+    caller.send("RunNow", &json!({"job": "long", "wait": true}), false);
+    ebbd.until("the run", || ebbd.status("long")["state"] == "running");
+    ebbd.signal(Signal::SIGTERM);
+    let reply = caller.receive().expect("an answer before the end of the connection");
+    assert_eq!(reply["parameters"]["result"]["outcome"], "canceled", "{reply}");
+    assert_eq!(ebbd.wait_end(), Some(0));
+}
