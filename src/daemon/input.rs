@@ -22,7 +22,7 @@ pub(super) enum Input {
     /// A run's program could not be started.
     StartFailed { run: RunId, error: String },
     /// A run is above its limit and nothing but ebb holds it.
-    OverLimit { run: RunId, detail: String },
+    OverLimit { run: RunId },
     /// A run's tree is gone.
     Exited { run: RunId, exit: Exit, usage: Usage },
 }

@@ -235,7 +235,7 @@ fn on_input(shell: &mut Shell, input: Input) {
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),
-        Input::OverLimit { run, detail } => shell.handle(Event::OverLimit { run, detail }),
+        Input::OverLimit { run } => shell.handle(Event::OverLimit { run }),
         Input::Exited { run, exit, usage } => shell.exited(run, exit, usage),
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::job::Bytes;
 use crate::sys::{output, proc};
 use crate::words::Enforcement;
 
@@ -35,8 +34,8 @@ impl Sampler {
         self.pause
     }
 
-    /// Looks; a sentence where the run is above its limit and nothing but ebb holds it.
-    pub(super) fn sample(&mut self) -> Option<String> {
+    /// Looks; true where the run is above its limit and nothing but ebb holds it.
+    pub(super) fn sample(&mut self) -> bool {
         let is_watched = self.live.enforcement == Enforcement::Rlimit && self.live.memory.max.is_some();
         let longest = if is_watched { WATCHED } else { HELD };
         self.pause = (self.pause * 3 / 2).min(longest);
@@ -46,10 +45,9 @@ impl Sampler {
         if let Some(shared) = i32::try_from(self.live.pid).ok().and_then(proc::shared_bytes) {
             self.live.seen.shared.store(shared, Ordering::Relaxed);
         }
-        let anon = self.live.tree.current_anon()?;
+        let Some(anon) = self.live.tree.current_anon() else { return false };
         self.live.seen.peak_anon.fetch_max(anon, Ordering::Relaxed);
-        let max = self.live.memory.max.filter(|max| is_watched && anon > *max)?;
-        Some(format!("{} of memory in use, and the limit is {}", Bytes(anon), Bytes(max)))
+        is_watched && self.live.memory.max.is_some_and(|max| anon > max)
     }
 
     /// A last look at the output, once nothing writes any more.

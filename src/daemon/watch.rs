@@ -71,8 +71,8 @@ impl Watched {
                     take_the_rest(&live).await;
                 }
                 () = sleep(sampler.pause()) => {
-                    if let Some(detail) = sampler.sample() {
-                        let _ = input.send(Input::OverLimit { run, detail });
+                    if sampler.sample() {
+                        let _ = input.send(Input::OverLimit { run });
                     }
                 }
             }

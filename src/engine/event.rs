@@ -112,12 +112,10 @@ pub enum Event {
         /// Its memory limit in bytes, for the sentence that a person reads.
         memory_max: Option<u64>,
     },
-    /// The watchdog saw a run above its memory limit (rlimit rung only), in a sentence for people.
+    /// The watchdog saw a run above its memory limit (rlimit rung only).
     OverLimit {
         /// Which run.
         run: RunId,
-        /// What was seen.
-        detail: String,
     },
     /// The journal could not take the record that a run was queued; it must not run.
     NotRecorded {

@@ -101,7 +101,7 @@ impl Engine {
             Event::Exited { run, exit, usage, memory_max } => {
                 self.exited(now, run, exit, usage, memory_max, &mut out);
             }
-            Event::OverLimit { run, detail: _ } => self.over_limit(run, &mut out),
+            Event::OverLimit { run } => self.over_limit(run, &mut out),
             Event::NotRecorded { run } => self.runs.retain(|r| r.id != run),
             Event::Shutdown => self.shut_down(now, &mut out),
         }

@@ -278,7 +278,7 @@ impl World {
             _ => {
                 let run = self.running.keys().next().copied();
                 if let Some(run) = run {
-                    self.send(Event::OverLimit { run, detail: String::new() });
+                    self.send(Event::OverLimit { run });
                 }
             }
         }
