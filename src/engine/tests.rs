@@ -325,7 +325,7 @@ fn a_new_job_has_missed_nothing_and_a_known_one_makes_up_once() {
     let mut rig = Rig::new(vec![loaded("a", hourly())]);
     assert!(rig.pass(1).is_empty());
     let facts = rig.engine.facts(JobIndex(0)).unwrap();
-    let late = crate::journal::record::JobFacts { since: Wall(START - 50 * HOUR), ..facts };
+    let late = JobFacts { since: Wall(START - 50 * HOUR), ..facts };
     let restored = Restored { jobs: vec![late], ..Restored::default() };
     let mut rig = Rig::restored(vec![loaded("a", hourly())], restored.clone());
     assert_eq!(starts(&rig.pass(0)), [1], "fifty missed slots make one run");
