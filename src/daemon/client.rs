@@ -17,6 +17,7 @@ use crate::engine::ClientId;
 use crate::journal::{Inputs, Staged};
 use crate::limits;
 use crate::protocol::{Frames, InputStaged, Parsed, Refusal, Reply, Request, encode};
+use crate::sys::peer;
 
 use super::access::Caller;
 use super::history::HistoryStream;
@@ -153,10 +154,12 @@ impl Client {
         }
     }
 
-    /// Waits for the loop's answer, and notices a client that goes away meanwhile. Calls that come early are kept.
+    /// Waits for the loop's answer, and notices a client that goes away meanwhile. Calls that come early are kept. Who has
+    /// only closed its own side (shutdown(2)) has said all and still listens.
     async fn answer(&mut self, frames: &mut Frames) -> io::Result<Answer> {
+        let mut has_said_all = false;
         loop {
-            let may_read = !frames.is_full();
+            let may_read = !frames.is_full() && !has_said_all;
             tokio::select! {
                 biased;
                 answer = self.answers.recv() => {
@@ -165,7 +168,10 @@ impl Client {
                 ready = self.stream.readable(), if may_read => {
                     ready?;
                     match self.read_some(frames) {
-                        Ok(0) => return Err(io::Error::other("the client went away before its answer")),
+                        Ok(0) if peer::has_gone(&self.stream)? => {
+                            return Err(io::Error::other("the client went away before its answer"));
+                        }
+                        Ok(0) => has_said_all = true,
                         Ok(_) => {}
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                         Err(error) => return Err(error),
@@ -224,9 +230,7 @@ impl Client {
         let patience = Duration::from_millis(limits::REPLY_TIMEOUT_MS);
         let sent = timeout(patience, async {
             self.stream
-                .async_io(Interest::WRITABLE, || {
-                    crate::sys::peer::send_with_fd(&self.stream, bytes, file.as_fd())
-                })
+                .async_io(Interest::WRITABLE, || peer::send_with_fd(&self.stream, bytes, file.as_fd()))
                 .await
         });
         let sent = sent.await??;

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, getsockopt, recvmsg, sendmsg, sockopt,
 };
@@ -64,6 +65,22 @@ fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     }
 }
 
+/// Whether the other end is closed in both directions, so that nobody is left to read an answer (poll(2), POLLHUP).
+///
+/// # Errors
+/// Whatever poll(2) says.
+pub fn has_gone(socket: &impl AsFd) -> io::Result<bool> {
+    // A hang-up is told whether it is asked for or not.
+    let mut looked_at = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    // The end of a child interrupts even a poll that does not wait.
+    while let Err(error) = poll(&mut looked_at, PollTimeout::ZERO) {
+        if error != nix::errno::Errno::EINTR {
+            return Err(error.into());
+        }
+    }
+    Ok(looked_at[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
+}
+
 /// Sends bytes with an open file (SCM_RIGHTS); returns how many bytes went.
 ///
 /// # Errors
@@ -110,6 +127,16 @@ mod tests {
         assert_eq!(peer.uid, nix::unistd::geteuid().as_raw());
         assert_eq!(peer.pid, i32::try_from(std::process::id()).unwrap());
         assert!(peer.groups.contains(&nix::unistd::getegid().as_raw()));
+    }
+
+    #[test]
+    fn who_has_closed_its_own_side_has_not_gone() {
+        let (a, b) = UnixStream::pair().unwrap();
+        assert!(!has_gone(&a).unwrap());
+        b.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(!has_gone(&a).unwrap());
+        drop(b);
+        assert!(has_gone(&a).unwrap());
     }
 
     #[test]
