@@ -60,14 +60,14 @@ impl Client {
         loop {
             while let Some(parsed) = self.next_call(frames).await? {
                 match parsed {
-                    Ok(call) => self.call(call, frames).await?,
-                    Err(refusal) => {
-                        let is_over = matches!(refusal, Refusal::BadFrame(_));
-                        self.write(&encode(&refusal.to_error())?).await?;
-                        if is_over {
-                            return Ok(());
-                        }
+                    Ok(Parsed { request: Ok(request), more, oneway }) => {
+                        self.call(request, more, oneway, frames).await?;
                     }
+                    Ok(Parsed { request: Err(_), oneway: true, .. }) => {}
+                    Ok(Parsed { request: Err(refusal), .. }) => {
+                        self.write(&encode(&refusal.to_error())?).await?;
+                    }
+                    Err(refusal) => return self.write(&encode(&refusal.to_error())?).await,
                 }
             }
             if !self.fill(frames).await? {
@@ -115,21 +115,28 @@ impl Client {
         Ok(count)
     }
 
-    async fn call(&mut self, call: Parsed, frames: &mut Frames) -> io::Result<()> {
-        if let Request::Input { data } = &call.request {
-            let reply = self.stage(data);
-            return self.write(&reply?).await;
+    /// Hands a call to the loop and writes what is answered; nothing of it where the caller wants no reply.
+    async fn call(
+        &mut self,
+        request: Request,
+        more: bool,
+        oneway: bool,
+        frames: &mut Frames,
+    ) -> io::Result<()> {
+        if let Request::Input { data } = &request {
+            let reply = self.stage(data)?;
+            return if oneway { Ok(()) } else { self.write(&reply).await };
         }
-        let oneway = call.oneway;
-        let staged = if matches!(call.request, Request::RunNow(_)) { self.staged.take() } else { None };
-        self.send(Input::Call { client: self.id, caller: Arc::clone(&self.caller), call, staged })?;
+        let staged = if matches!(request, Request::RunNow(_)) { self.staged.take() } else { None };
+        let caller = Arc::clone(&self.caller);
+        self.send(Input::Call { client: self.id, caller, request, more, staged })?;
         loop {
             let answer = self.answer(frames).await?;
             let continues = match answer {
+                Answer::Frame { continues, .. } if oneway => continues,
+                Answer::WithFile { .. } | Answer::Status { .. } | Answer::History(_) if oneway => false,
                 Answer::Frame { bytes, continues } => {
-                    if !oneway {
-                        self.write(&bytes).await?;
-                    }
+                    self.write(&bytes).await?;
                     continues
                 }
                 Answer::WithFile { bytes, file } => {

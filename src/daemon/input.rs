@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::engine::{ClientId, Exit, Process};
 use crate::journal::Staged;
 use crate::journal::record::{RunId, Usage};
-use crate::protocol::Parsed;
+use crate::protocol::Request;
 
 use super::access::Caller;
 
 /// A message to the loop.
 pub(super) enum Input {
     /// A client calls.
-    Call { client: ClientId, caller: Arc<Caller>, call: Parsed, staged: Option<Staged> },
+    Call { client: ClientId, caller: Arc<Caller>, request: Request, more: bool, staged: Option<Staged> },
     /// A client has taken one job of its status and asks for the next.
     MoreStatus { client: ClientId, caller: Arc<Caller>, next: usize },
     /// A client has gone.

@@ -210,7 +210,9 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
-        Input::Call { client, caller, call, staged } => shell.call(client, &caller, call, staged),
+        Input::Call { client, caller, request, more, staged } => {
+            shell.call(client, &caller, request, more, staged);
+        }
         Input::MoreStatus { client, caller, next } => shell.more_status(client, &caller, next),
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),

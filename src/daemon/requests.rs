@@ -8,8 +8,8 @@ use crate::job::{Allow, Definition};
 use crate::journal::record::{Payload, RunId};
 use crate::journal::{History, HistoryLine, Query, Staged};
 use crate::protocol::{
-    DESCRIPTION, DoctorReport, HistoryQuery, INTERFACE, LogFile, NextReply, Parsed, Refusal, Reply, Request,
-    RunNow, RunNowReply, SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
+    DESCRIPTION, DoctorReport, HistoryQuery, INTERFACE, LogFile, NextReply, Refusal, Reply, Request, RunNow,
+    RunNowReply, SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
 };
 
 use super::access::{Caller, Right};
@@ -26,10 +26,11 @@ impl Shell {
         &mut self,
         client: ClientId,
         caller: &Arc<Caller>,
-        call: Parsed,
+        request: Request,
+        more: bool,
         staged: Option<Staged>,
     ) {
-        if let Err(refusal) = self.try_call(client, caller, call, staged) {
+        if let Err(refusal) = self.try_call(client, caller, request, more, staged) {
             tracing::debug!(client, uid = caller.uid, "refused: {refusal}");
             self.refuse(client, &refusal);
         }
@@ -39,11 +40,12 @@ impl Shell {
         &mut self,
         client: ClientId,
         caller: &Arc<Caller>,
-        call: Parsed,
+        request: Request,
+        more: bool,
         staged: Option<Staged>,
     ) -> Handled<()> {
-        match call.request {
-            Request::RunNow(run) => self.run_now(client, caller, run, call.more, staged),
+        match request {
+            Request::RunNow(run) => self.run_now(client, caller, run, more, staged),
             Request::Input { .. } => Err(Refusal::BadFrame("`Input` belongs to its connection".to_owned())),
             Request::Wait { run } => self.wait(client, caller, run),
             Request::Stop { job, run } => self.stop(client, caller, job, run),
@@ -53,9 +55,9 @@ impl Shell {
             Request::Resume { job } => {
                 self.switch(client, caller, &job, |client, job| Event::Resume { client, job })
             }
-            Request::Status { job } => self.status(client, caller, job, call.more),
+            Request::Status { job } => self.status(client, caller, job, more),
             Request::Next { job } => self.next(client, caller, &job),
-            Request::History(query) => self.history(client, caller, query, call.more),
+            Request::History(query) => self.history(client, caller, query, more),
             Request::Logs { job, run } => self.logs(client, caller, &job, run),
             Request::Reload => {
                 self.needs_control(caller, "reload job files")?;

@@ -38,11 +38,11 @@ pub struct Reply<T> {
     pub continues: bool,
 }
 
-/// A call that makes sense.
+/// A call that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
-    /// What is asked for.
-    pub request: Request,
+    /// What is asked for, or why it makes no sense.
+    pub request: Result<Request, Refusal>,
     /// The caller takes several replies.
     pub more: bool,
     /// The caller wants no reply.
@@ -90,12 +90,12 @@ impl Parsed {
     /// Reads a frame.
     ///
     /// # Errors
-    /// A [`Refusal`] that says what is wrong with it.
+    /// [`Refusal::BadFrame`] where it is no call at all.
     pub fn from_frame(frame: &[u8]) -> Result<Self, Refusal> {
         let call: Call = serde_json::from_slice(frame)
             .map_err(|e| Refusal::BadFrame(format!("this is not a Varlink call in JSON: {e}")))?;
         let (more, oneway) = (call.more, call.oneway);
-        Ok(Self { request: Request::from_call(call)?, more, oneway })
+        Ok(Self { request: Request::from_call(call), more, oneway })
     }
 }
 
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     fn parse(frame: &str) -> Result<Request, Refusal> {
-        Parsed::from_frame(frame.as_bytes()).map(|p| p.request)
+        Parsed::from_frame(frame.as_bytes()).and_then(|parsed| parsed.request)
     }
 
     #[test]
