@@ -101,8 +101,8 @@ impl Shell {
 
     /// Waits for a run that has not ended; one that has is looked up in the journal.
     fn wait(&mut self, client: ClientId, caller: &Caller, run: RunId) -> Handled<()> {
-        if let Some(job) = self.engine.job_of(run).map(str::to_owned) {
-            self.needs(caller, &job, Right::View)?;
+        if self.engine.job_of(run).is_some() {
+            self.job_of_visible(caller, run)?;
             if let Some(connected) = self.clients.iter_mut().find(|c| c.id == client) {
                 connected.wish = Wish::Result;
             }
@@ -143,8 +143,11 @@ impl Shell {
                 Target::Job(job)
             }
             (None, Some(run)) => {
-                let job = self.engine.job_of(run).map(str::to_owned).ok_or(Refusal::NoSuchRun(run))?;
-                self.needs(caller, &job, Right::Run)?;
+                let job = self.job_of_visible(caller, run)?;
+                // The run of a job that was removed meanwhile can be stopped all the same.
+                if self.right(caller, &job) < Right::Run {
+                    self.needs(caller, &job, Right::Run)?;
+                }
                 Target::Run(run)
             }
             (None, None) => return Err(Refusal::InvalidParameter("name either a job or a run".to_owned())),
@@ -279,6 +282,12 @@ impl Shell {
             super::names::describe(caller.uid),
             self.control_group(),
         )))
+    }
+
+    /// The job of a run that has not ended. Who may not see it learns no more than of a run that never was.
+    fn job_of_visible(&self, caller: &Caller, run: RunId) -> Handled<String> {
+        let job = self.engine.job_of(run).filter(|job| self.right(caller, job) >= Right::View);
+        job.map(str::to_owned).ok_or(Refusal::NoSuchRun(run))
     }
 
     fn needs_control(&self, caller: &Caller, what: &str) -> Handled<()> {
