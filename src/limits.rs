@@ -120,6 +120,8 @@ pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 /// Longest journal line, in bytes, its newline counted; a longer one is not written, and one that is found is skipped
 /// or, at the end, put aside as torn.
 pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
+/// Records kept in memory while the journal can't be written; what comes on top is lost with an error in the log.
+pub const UNWRITTEN_MAX: usize = 1000;
 /// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
 pub const JOURNAL_TORN_KEEP: usize = 4;
 /// Warnings about single lines that one replay gives; the rest of them are counted.

@@ -23,6 +23,7 @@ mod status;
 pub mod store;
 mod talk;
 mod tree;
+mod unwritten;
 mod watch;
 
 use std::ffi::OsString;

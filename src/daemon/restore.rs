@@ -23,6 +23,7 @@ use super::load::{Harvest, harvest};
 use super::options::Options;
 use super::shell::Shell;
 use super::store::Store;
+use super::unwritten::Unwritten;
 use super::watch::Watched;
 
 impl Shell {
@@ -53,6 +54,7 @@ impl Shell {
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0),
             journal,
+            unwritten: Unwritten::default(),
             store,
             ladder,
             gate,
@@ -84,7 +86,8 @@ impl Shell {
             boot: sys::proc::boot_id().unwrap_or_default(),
             next_run: self.engine.next_run(),
         });
-        if let Err(error) = self.journal.append(&Record { at: sys::clock::now().wall, event: opened }) {
+        let record = Record { at: sys::clock::now().wall, event: opened };
+        if let Err(error) = self.unwritten.append(&mut self.journal, &record) {
             tracing::error!("cannot write to the journal: {error}");
         }
     }
@@ -160,7 +163,7 @@ impl Shell {
 
     /// The end: nothing of ebbd is left but its state.
     pub(super) fn close(&mut self) {
-        if let Err(error) = self.journal.sync() {
+        if let Err(error) = self.unwritten.flush(&mut self.journal).and_then(|()| self.journal.sync()) {
             tracing::error!("cannot bring the journal to disk: {error}");
         }
         let _ = std::fs::remove_file(&self.options.places.socket);

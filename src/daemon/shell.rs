@@ -20,12 +20,14 @@ use super::ladder::Ladder;
 use super::live::Live;
 use super::options::Options;
 use super::store::Store;
+use super::unwritten::Unwritten;
 
 /// Everything that ebbd holds besides the engine.
 pub(super) struct Shell {
     pub(super) options: Options,
     pub(super) engine: Engine,
     pub(super) journal: Writer,
+    pub(super) unwritten: Unwritten,
     pub(super) store: Store,
     pub(super) ladder: Ladder,
     pub(super) gate: Gate,
@@ -133,7 +135,7 @@ impl Shell {
             return Some(queued.id);
         }
         let record = Record { at: now.wall, event };
-        let written = self.journal.append(&record);
+        let written = self.unwritten.append(&mut self.journal, &record);
         if let Err(error) = &written {
             tracing::error!("cannot write to the journal: {error}");
         }
@@ -230,6 +232,8 @@ impl Shell {
 
     /// The end of a batch: one sync for all that was accepted, then the answers that waited for it.
     pub(super) fn settle(&mut self) {
+        // Where there is still no room, the next batch tries again; the log has said so.
+        let _ = self.unwritten.flush(&mut self.journal);
         let held = std::mem::take(&mut self.held);
         let is_durable = !held.iter().any(|held| matches!(held, Held::Reply(..))) || self.sync();
         for held in held {

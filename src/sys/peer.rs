@@ -72,7 +72,12 @@ fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
 pub fn has_gone(socket: &impl AsFd) -> io::Result<bool> {
     // A hang-up is told whether it is asked for or not.
     let mut looked_at = [PollFd::new(socket.as_fd(), PollFlags::empty())];
-    poll(&mut looked_at, PollTimeout::ZERO)?;
+    // The end of a child interrupts even a poll that does not wait.
+    while let Err(error) = poll(&mut looked_at, PollTimeout::ZERO) {
+        if error != nix::errno::Errno::EINTR {
+            return Err(error.into());
+        }
+    }
     Ok(looked_at[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
 }
 

@@ -120,7 +120,10 @@ fn talk(ebbd: &Ebbd, bytes: &[u8]) -> Vec<Value> {
 fn thousands_of_broken_calls_leave_ebbd_alive_answering_and_as_small_as_before() {
     let seed = std::env::var("EBB_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_260_301);
     let mut random = fastrand::Rng::with_seed(seed);
-    let ebbd = Ebbd::start(&[("a", JOB), ("b", "command = [\"true\"]\nschedule = \"0 0 1 1 *\"\n")]);
+    let ebbd = Ebbd::prepare(&[("a", JOB), ("b", "command = [\"true\"]\nschedule = \"0 0 1 1 *\"\n")])
+        .flag("--log")
+        .flag("debug")
+        .go();
     for _ in 0..50 {
         ebbd.run("a");
     }
@@ -142,7 +145,12 @@ fn thousands_of_broken_calls_leave_ebbd_alive_answering_and_as_small_as_before()
         let ends = replies.iter().filter(|reply| reply["continues"] != true).count();
         let was_cut = replies.last().is_some_and(|reply| reply["error"] == "io.ebb.Control.BadFrame");
         let said = String::from_utf8_lossy(&bytes);
-        assert!(ends == expected || was_cut, "{ends} of {expected} answered (seed {seed}):\n{said}");
+        assert!(
+            ends == expected || was_cut,
+            "{ends} of {expected} answered (seed {seed}):\n{said}\n{:?}\n{}",
+            replies,
+            ebbd.log().lines().rev().take(40).collect::<Vec<_>>().join("\n")
+        );
     }
     for _ in 0..2000 {
         let mut bytes = format!("{}\0", calls[random.usize(..calls.len())]).into_bytes();

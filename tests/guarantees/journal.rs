@@ -87,7 +87,12 @@ fn a_demand_that_does_not_fit_on_the_disk_is_refused_and_does_not_run_and_all_is
     assert_eq!(traces(&ebbd), accepted + 1);
     ebbd.crash();
     ebbd.restart();
-    assert_eq!(ebbd.history().len(), accepted + 1, "nothing refused comes back after a restart");
+    ebbd.until("what is known at the start to be dealt with", || ebbd.status("trace")["runs"] == json!([]));
+    assert_eq!(
+        ebbd.history().len(),
+        accepted + 1,
+        "nothing refused comes back, nothing that ended starts again"
+    );
     assert_eq!(traces(&ebbd), accepted + 1);
     drop(ebbd);
 }
