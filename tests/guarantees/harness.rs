@@ -110,7 +110,7 @@ impl Ebbd {
     pub(crate) fn wait_ready(&mut self) {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            if UnixStream::connect(self.socket()).is_ok() {
+            if answers(&self.socket()) {
                 return;
             }
             if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().unwrap()) {
@@ -217,10 +217,23 @@ impl Ebbd {
         self.call("Status", json!({ "job": job })).unwrap()["job"].clone()
     }
 
-    /// The journal's lines.
+    /// The journal's lines, as far as they are whole.
     pub(crate) fn journal(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.path("state/journal.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until a run's program runs and the journal has it; its main process. (A run that is about to start counts
+    /// as running for `Status` already.)
+    pub(crate) fn until_started(&self, run: u64) -> i32 {
+        let mut pid = None;
+        self.until(format_args!("run {run} to be started"), || {
+            let started = self.journal().into_iter().find(|r| r["event"] == "started" && r["id"] == run);
+            pid = started.and_then(|record| i32::try_from(record["pid"].as_i64()?).ok());
+            pid.is_some()
+        });
+        pid.unwrap()
     }
 
     pub(crate) fn output(&self, job: &str, run: u64) -> String {
@@ -253,6 +266,11 @@ impl Ebbd {
 
 impl Drop for Ebbd {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("--- the end of ebbd's log:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
         let Some(mut child) = self.child.take() else { return };
         let deadline = Instant::now() + Duration::from_secs(20);
         // Again and again: the second one that arrives ends runs at once, and two can arrive as one.
@@ -346,6 +364,16 @@ impl Caller {
             }
         }
     }
+}
+
+/// Whether an ebbd answers there. That somebody lets one in is not enough: a child of one that was killed can hold its
+/// socket open until it has reached its own program.
+fn answers(socket: &Path) -> bool {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return false };
+    let mut byte = [0];
+    stream.write_all(b"{\"method\":\"org.varlink.service.GetInfo\"}\0").is_ok()
+        && stream.set_read_timeout(Some(DEADLINE)).is_ok()
+        && stream.read(&mut byte).is_ok_and(|count| count == 1)
 }
 
 /// What a reply says: its parameters and whether another follows, or the name of the error.

@@ -107,8 +107,7 @@ fn the_end_of_a_run_that_did_not_fit_on_the_disk_is_told_and_written_once_there_
     ebbd.write_job("trace", &tracing(&ebbd));
     let mut ebbd = ebbd.go();
     let run = ebbd.demand("held");
-    ebbd.until("it to run", || ebbd.status("held")["state"] == "running");
-    ebbd.until("its start to be written", || ebbd.journal().iter().any(|r| r["event"] == "started"));
+    ebbd.until_started(run);
     let mut waiting = ebbd.connect();
     waiting.send("Wait", &json!({ "run": run }), false);
     let filler = disk.fill();
@@ -220,8 +219,7 @@ fn a_rotation_keeps_what_waits_what_runs_and_what_is_paused() {
     let mut ebbd = ebbd.go();
     ebbd.call("Pause", json!({"job": "paused"})).unwrap();
     let (running, waiting) = (ebbd.demand("held"), ebbd.demand("held"));
-    ebbd.until("it to run", || ebbd.status("held")["state"] == "running");
-    ebbd.until("its start to be written", || ebbd.journal().iter().any(|r| r["event"] == "started"));
+    ebbd.until_started(running);
     ebbd.crash();
     let live = ebbd.path("state/journal.jsonl");
     let mut file = std::fs::File::options().append(true).open(&live).unwrap();

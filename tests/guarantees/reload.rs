@@ -28,12 +28,6 @@ fn stale(ebbd: &Ebbd, job: &str) -> String {
     ebbd.status(job)["stale"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The main process of the latest run that was started.
-fn latest_pid(ebbd: &Ebbd) -> i32 {
-    let started = ebbd.journal().into_iter().rfind(|record| record["event"] == "started").unwrap();
-    i32::try_from(started["pid"].as_i64().unwrap()).unwrap()
-}
-
 #[test]
 fn a_bad_file_at_the_start_is_left_out_and_said_so_and_the_others_run() {
     let ebbd =
@@ -117,9 +111,9 @@ fn a_reload_touches_no_run_of_an_unchanged_a_changed_or_a_removed_job() {
     let mut pids = Vec::new();
     let mut runs = Vec::new();
     for job in jobs {
-        runs.push(ebbd.demand(job));
-        ebbd.until("it to run", || ebbd.status(job)["state"] == "running");
-        pids.push(latest_pid(&ebbd));
+        let run = ebbd.demand(job);
+        pids.push(ebbd.until_started(run));
+        runs.push(run);
     }
     ebbd.write_job("changed", "command = [\"false\"]\ntimeout = \"1s\"\nsuccess-codes = [9]\n");
     std::fs::remove_file(ebbd.path("jobs/removed.toml")).unwrap();

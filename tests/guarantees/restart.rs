@@ -15,22 +15,8 @@ fn count(ebbd: &Ebbd, event: &str, run: u64) -> usize {
     ebbd.journal().iter().filter(|record| record["event"] == event && record["id"] == run).count()
 }
 
-fn started_pid(ebbd: &Ebbd, run: u64) -> i32 {
-    let mut records = ebbd.journal().into_iter();
-    let started = records.find(|record| record["event"] == "started" && record["id"] == run).unwrap();
-    i32::try_from(started["pid"].as_i64().unwrap()).unwrap()
-}
-
 fn result(ebbd: &Ebbd, run: u64) -> Value {
     ebbd.call("Wait", json!({ "run": run })).unwrap()["result"].clone()
-}
-
-fn until_running(ebbd: &Ebbd, job: &str, run: u64) {
-    ebbd.until("the run to be under way", || {
-        let runs = ebbd.status(job)["runs"].clone();
-        runs.as_array().unwrap().iter().any(|r| r["run"] == run && r["state"] == "running")
-            && count(ebbd, "started", run) == 1
-    });
 }
 
 #[test]
@@ -40,12 +26,11 @@ fn a_run_goes_on_while_ebbd_is_dead_and_the_next_one_takes_it_over_to_its_true_e
     ebbd.write_job("held", &gate.command(&["sh", "-c", "echo after; exit 7"]));
     let mut ebbd = ebbd.go();
     let run = ebbd.demand("held");
-    until_running(&ebbd, "held", run);
-    let pid = started_pid(&ebbd, run);
+    let pid = ebbd.until_started(run);
     ebbd.crash();
     assert!(is_alive(pid), "the run does not hang on ebbd");
     ebbd.restart();
-    until_running(&ebbd, "held", run);
+    ebbd.until_started(run);
     assert!(is_alive(pid));
     let mut waiting = ebbd.connect();
     waiting.send("Wait", &json!({ "run": run }), false);
@@ -68,12 +53,12 @@ fn two_crashes_on_end_change_nothing() {
     ebbd.write_job("held", &gate.job());
     let mut ebbd = ebbd.go();
     let run = ebbd.demand("held");
-    until_running(&ebbd, "held", run);
+    ebbd.until_started(run);
     for _ in 0..3 {
         ebbd.crash();
         ebbd.restart();
     }
-    until_running(&ebbd, "held", run);
+    ebbd.until_started(run);
     gate.open();
     let line = result(&ebbd, run);
     assert!(["success", "lost"].contains(&line["outcome"].as_str().unwrap()), "{line}");
@@ -98,8 +83,7 @@ fn a_run_that_ended_while_nobody_was_there_is_ended_once_and_nothing_of_it_is_le
         ebbd.call("Reload", json!({})).unwrap();
     }
     let run = ebbd.demand("held");
-    until_running(&ebbd, "held", run);
-    let pid = started_pid(&ebbd, run);
+    let pid = ebbd.until_started(run);
     ebbd.crash();
     gate.open();
     wait_until("the main process to end", || !is_alive(pid));
@@ -126,7 +110,7 @@ fn what_is_left_of_a_timeout_counts_on_after_a_crash() {
     let mut ebbd = ebbd.go();
     let begun = Instant::now();
     let run = ebbd.demand("slow");
-    until_running(&ebbd, "slow", run);
+    ebbd.until_started(run);
     ebbd.crash();
     // Two of the four seconds pass without anybody there.
     std::thread::sleep(Duration::from_secs(2).saturating_sub(begun.elapsed()));
@@ -147,9 +131,7 @@ fn a_run_that_was_taken_over_can_be_stopped_and_its_time_that_passed_meanwhile_e
     ]);
     let mut ebbd = ebbd.go();
     let (stopped, late) = (ebbd.demand("stopped"), ebbd.demand("late"));
-    until_running(&ebbd, "stopped", stopped);
-    until_running(&ebbd, "late", late);
-    let pids = [started_pid(&ebbd, stopped), started_pid(&ebbd, late)];
+    let pids = [ebbd.until_started(stopped), ebbd.until_started(late)];
     ebbd.crash();
     std::thread::sleep(Duration::from_millis(1100));
     assert!(pids.iter().all(|pid| is_alive(*pid)));
@@ -169,7 +151,7 @@ fn demands_that_waited_start_after_a_crash_with_what_they_brought_along() {
     ebbd.write_job("held", &format!("{}{accept}", gate.command(&["sh", "-c", "echo $MODE $*; cat", "sh"])));
     let mut ebbd = ebbd.go();
     let first = ebbd.demand("held");
-    until_running(&ebbd, "held", first);
+    ebbd.until_started(first);
     let mut caller = ebbd.connect();
     caller.call("Input", json!({"data": "cGF5bG9hZA=="})).unwrap();
     let demand = json!({"job": "held", "args": ["a", "b c"], "environment": {"MODE": "fast"}});
@@ -336,8 +318,7 @@ fn a_second_request_to_end_is_carried_out_at_once() {
     let mut ebbd = Ebbd::start(&[("stubborn", job)]);
     let run = ebbd.demand("stubborn");
     ebbd.until("it to be up", || ebbd.output("stubborn", run).contains("up"));
-    until_running(&ebbd, "stubborn", run);
-    let pid = started_pid(&ebbd, run);
+    let pid = ebbd.until_started(run);
     ebbd.signal(Signal::SIGTERM);
     ebbd.until("the first to be heard", || ebbd.status("stubborn")["state"] == "stopping");
     assert!(is_alive(pid));
