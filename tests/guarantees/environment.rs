@@ -266,3 +266,27 @@ fn a_run_as_another_user_is_that_user_with_its_groups_and_nothing_of_roots() {
     let mail = crate::helpers::stranger::group("mail");
     assert_eq!(field(&ebbd.output("grouped", 3), "Gid"), format!("{mail} {mail} {mail} {mail}"));
 }
+
+#[test]
+fn an_environment_file_that_is_a_pipe_is_refused_and_holds_nothing_up() {
+    let ebbd = Ebbd::prepare(&[]);
+    let pipe = ebbd.path("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    ebbd.write_job("piped", &format!("command = [\"true\"]\nenvironment-file = \"{}\"\n", pipe.display()));
+    let ebbd = ebbd.go();
+    let line = ebbd.run("piped");
+    assert_eq!(line["outcome"], "start-failed", "{line}");
+    assert!(line["detail"].as_str().unwrap().contains("no regular file"), "{line}");
+}
+
+#[test]
+fn a_run_of_another_user_can_open_its_own_output_by_name() {
+    if skips_without_root("environment::a_run_of_another_user_can_open_its_own_output_by_name") {
+        return;
+    }
+    let job = "command = [\"sh\", \"-c\", \"echo told >>/dev/stderr\"]\nuser = \"nobody\"\ngroup = \"nogroup\"\nworking-directory = \"/\"\n";
+    let ebbd = Ebbd::start(&[("told", job)]);
+    let line = ebbd.run("told");
+    assert_eq!(line["outcome"], "success", "{line} {}", ebbd.output("told", 1));
+    assert_eq!(ebbd.output("told", 1), "told\n");
+}
