@@ -21,5 +21,6 @@ mod reload;
 mod rest;
 mod restart;
 mod schedule;
+mod shipped;
 mod tree;
 mod varlink;
