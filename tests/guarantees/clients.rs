@@ -241,22 +241,22 @@ fn let_in(ebbd: &Ebbd) -> Option<Caller> {
 fn when_descriptors_run_out_who_is_inside_is_served_and_the_rest_waits() {
     let ebbd = Ebbd::prepare(&[("job", TRUE)]).under(&["sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\""]).go();
     ebbd.run("job");
-    let mut inside = vec![ebbd.connect()];
-    inside[0].call("Doctor", json!({})).unwrap();
+    let mut inside = ebbd.connect();
+    inside.call("Doctor", json!({})).unwrap();
     let mut outside: Vec<Caller> = (0..50).map(|_| ebbd.connect()).collect();
     for caller in &mut outside {
         caller.send("Doctor", &json!({}), false);
     }
     ebbd.until("it to be out of descriptors", || ebbd.log().contains("cannot let a client in"));
-    inside[0].call("Status", json!({"job": "job"})).unwrap();
+    inside.call("Status", json!({"job": "job"})).unwrap();
     let (mut line, mut later) = (json!(null), json!(null));
-    if let Ok(reply) = inside[0].call("RunNow", json!({"job": "job", "wait": true})) {
+    if let Ok(reply) = inside.call("RunNow", json!({"job": "job", "wait": true})) {
         line = reply["result"].clone();
     }
     assert!(line["outcome"] == "start-failed" || line["outcome"] == "success", "{line}");
     drop(outside);
     ebbd.until("all to be well again", || {
-        later = inside[0].call("RunNow", json!({"job": "job", "wait": true})).unwrap()["result"].clone();
+        later = inside.call("RunNow", json!({"job": "job", "wait": true})).unwrap()["result"].clone();
         later["outcome"] == "success"
     });
     is_served(&ebbd);
