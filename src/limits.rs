@@ -22,6 +22,8 @@ pub const INPUT_MAX: u64 = 1024 * 1024;
 pub const CLIENTS_MAX: usize = 64;
 /// Of these, how many may be of one user who is neither root nor ebbd's own.
 pub const CLIENTS_PER_USER_MAX: usize = 16;
+/// Of these, how many may be of such users together, so that they can't keep the others out.
+pub const CLIENTS_GUESTS_MAX: usize = 48;
 /// How long a client may take to finish a frame that it began, in milliseconds; then it is closed.
 pub const FRAME_TIMEOUT_MS: u64 = 10_000;
 /// How long a client may leave a reply unread, in milliseconds; then it is closed.

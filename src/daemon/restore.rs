@@ -90,6 +90,10 @@ impl Shell {
         if let Err(error) = self.unwritten.append(&mut self.journal, &record) {
             tracing::error!("cannot write to the journal: {error}");
         }
+        // On another boot the runs of the one before are over, whoever has their pids by now.
+        if let Some((_, known)) = &mut self.fresh {
+            known.apply(&record);
+        }
     }
 
     /// Puts the jobs into force and takes over what an earlier ebbd left.

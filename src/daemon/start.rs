@@ -171,12 +171,7 @@ fn environment_of(job: &Definition, order: &Order, user: &User) -> Result<Vec<(S
 fn read_bounded(path: &Path) -> std::io::Result<String> {
     use std::io::Read;
     let mut text = String::new();
-    // A pipe or a device would hold up the loop for as long as it likes.
-    let file = File::options().read(true).custom_flags(sys::durable::NON_BLOCKING).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
-    }
-    file.take(limits::ENVIRONMENT_FILE_MAX + 1).read_to_string(&mut text)?;
+    regular(path)?.take(limits::ENVIRONMENT_FILE_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > limits::ENVIRONMENT_FILE_MAX {
         return Err(std::io::Error::other(format!(
             "it is larger than {} bytes",
@@ -184,6 +179,13 @@ fn read_bounded(path: &Path) -> std::io::Result<String> {
         )));
     }
     Ok(text)
+}
+
+/// Opens a regular file and nothing else: whoever owns the file may be less than ebbd, and a pipe in its place would hold
+/// all of ebbd up.
+fn regular(path: &Path) -> std::io::Result<File> {
+    let file = File::options().read(true).custom_flags(sys::durable::NON_BLOCKING).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is no regular file")) }
 }
 
 fn null() -> Result<OwnedFd, String> {

@@ -47,8 +47,12 @@ impl Stored {
         if stamp.is_untouched(&facts) {
             return Ok(true);
         }
-        // Touched, but perhaps only that; what is too large to be a job file has changed.
-        let bytes = if facts.len() <= limits::JOB_FILE_MAX { std::fs::read(&self.path)? } else { Vec::new() };
+        // What is no file any more, or too large to be a job's, has changed; to read it could take for ever.
+        if !facts.is_file() || facts.len() > limits::JOB_FILE_MAX {
+            return Ok(false);
+        }
+        // Touched, but perhaps only that.
+        let bytes = std::fs::read(&self.path)?;
         Ok(FileStamp::new(&facts, &bytes).content == stamp.content)
     }
 }

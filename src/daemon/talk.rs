@@ -54,10 +54,19 @@ impl Shell {
                 limits::CLIENTS_MAX
             )));
         }
+        let is_guest = |caller: &Caller| caller.uid != 0 && caller.uid != self.gate.own_uid;
+        if !is_guest(caller) {
+            return None;
+        }
         let same = self.clients.iter().filter(|c| c.caller.uid == caller.uid).count();
-        let is_guest = caller.uid != 0 && caller.uid != self.gate.own_uid;
-        (is_guest && same >= limits::CLIENTS_PER_USER_MAX).then(|| {
-            Refusal::Busy(format!("a user has at most {} connections", limits::CLIENTS_PER_USER_MAX))
+        if same >= limits::CLIENTS_PER_USER_MAX {
+            let most = limits::CLIENTS_PER_USER_MAX;
+            return Some(Refusal::Busy(format!("a user has at most {most} connections")));
+        }
+        let guests = self.clients.iter().filter(|c| is_guest(&c.caller)).count();
+        (guests >= limits::CLIENTS_GUESTS_MAX).then(|| {
+            let most = limits::CLIENTS_GUESTS_MAX;
+            Refusal::Busy(format!("users other than root have at most {most} connections together"))
         })
     }
 

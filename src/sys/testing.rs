@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::Command;
@@ -39,9 +39,15 @@ pub(crate) fn holds_within(ms: u16, mut condition: impl FnMut() -> bool) -> bool
     }
 }
 
-/// Says that a test could not run here, and why.
+/// Says that a test could not run here, and why: on standard error, and in the file that EBB_SKIPPED_FILE names, since
+/// cargo shows nothing of a test that passes (`tests/run.sh` repeats it at the end).
 pub(crate) fn skip(test: &str, reason: &dyn Display) {
-    eprintln!("SKIPPED {test}: {reason}");
+    let line = format!("SKIPPED {test}: {reason}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("EBB_SKIPPED_FILE") {
+        let mut file = File::options().create(true).append(true).open(path).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
 }
 
 /// Whether this process may do everything.

@@ -211,6 +211,22 @@ fn a_user_has_a_bounded_share_of_the_connections() {
 }
 
 #[test]
+fn strangers_together_leave_room_for_those_who_may_do_all() {
+    if skips_without_root("access::strangers_together_leave_room_for_those_who_may_do_all") {
+        return;
+    }
+    let ebbd = Ebbd::start(&[("job", &format!("{TRUE}[allow]\nview = [\"{NOBODY}\"]\n"))]);
+    let users = u32::try_from(ebb::limits::CLIENTS_MAX / ebb::limits::CLIENTS_PER_USER_MAX).unwrap();
+    let mut held = Vec::new();
+    for uid in NOBODY - users..NOBODY {
+        held.extend((0..ebb::limits::CLIENTS_PER_USER_MAX).map(|_| connect_as(&ebbd, uid, &[]).unwrap()));
+    }
+    for _ in 0..3 {
+        ebbd.call("Doctor", json!({})).expect("root is served");
+    }
+}
+
+#[test]
 fn a_job_file_that_others_may_write_is_refused() {
     let ebbd = Ebbd::prepare(&[("good", TRUE), ("open", TRUE), ("linked", TRUE)]);
     let file = ebbd.path("jobs/open.toml");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Ebbd, skips_without_root};
 use crate::helpers::proc::python;
-use crate::helpers::stranger::NOBODY;
+use crate::helpers::stranger::{NOBODY, OTHER};
 
 /// Runs a job and reads the environment that its first program got.
 fn environment_of(ebbd: &Ebbd, job: &str) -> BTreeMap<String, String> {
@@ -145,6 +145,22 @@ fn what_keeps_a_run_from_starting_is_said_in_a_sentence() {
     assert_eq!(crate::harness::zombies_of(ebbd.pid()), [0; 0]);
 }
 
+#[test]
+fn an_environment_file_that_is_no_file_holds_nobody_up() {
+    let ebbd = Ebbd::prepare(&[]);
+    let pipe = ebbd.path("pipe.env");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o644)).unwrap();
+    for (name, file) in [("pipe", pipe.to_str().unwrap()), ("zero", "/dev/zero"), ("directory", "/")] {
+        ebbd.write_job(name, &format!("{ENVIRON}environment-file = [{}]\n", json!(file)));
+    }
+    let ebbd = ebbd.go();
+    for job in ["pipe", "zero", "directory"] {
+        let line = ebbd.run(job);
+        assert_eq!(line["outcome"], "start-failed", "{line}");
+        assert!(line["detail"].as_str().unwrap().contains("environment-file"), "{line}");
+    }
+}
+
 /// Execs what follows with descriptors, signals and a umask that a run must not inherit.
 const HOSTILE: &str = "
 import os, signal, sys
@@ -268,15 +284,14 @@ fn a_run_as_another_user_is_that_user_with_its_groups_and_nothing_of_roots() {
 }
 
 #[test]
-fn an_environment_file_that_is_a_pipe_is_refused_and_holds_nothing_up() {
-    let ebbd = Ebbd::prepare(&[]);
-    let pipe = ebbd.path("pipe");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    ebbd.write_job("piped", &format!("command = [\"true\"]\nenvironment-file = \"{}\"\n", pipe.display()));
-    let ebbd = ebbd.go();
-    let line = ebbd.run("piped");
-    assert_eq!(line["outcome"], "start-failed", "{line}");
-    assert!(line["detail"].as_str().unwrap().contains("no regular file"), "{line}");
+fn an_ebbd_whose_user_has_no_name_runs_jobs_all_the_same() {
+    if skips_without_root("environment::an_ebbd_whose_user_has_no_name_runs_jobs_all_the_same") {
+        return;
+    }
+    // As in a container that is started with a number out of the air.
+    let ebbd = Ebbd::prepare(&[("environ", ENVIRON)]).run_as(OTHER).go();
+    let environment = environment_of(&ebbd, "environ");
+    assert_eq!(environment["USER"], OTHER.to_string());
 }
 
 #[test]

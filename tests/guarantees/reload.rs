@@ -256,6 +256,11 @@ fn strange_things_in_the_directory_hold_nothing_up() {
         }
         assert!(!problems.contains("README") && !problems.contains(".swp"), "{problems}");
     }
+    // What was a file when it was loaded need not be one when somebody asks whether it has changed.
+    std::fs::remove_file(jobs.join("job.toml")).unwrap();
+    nix::unistd::mkfifo(&jobs.join("job.toml"), nix::sys::stat::Mode::from_bits_truncate(0o644)).unwrap();
+    assert!(stale(&ebbd, "job").contains("changed"), "{}", ebbd.status("job"));
+    assert_eq!(said(&ebbd, "job"), "one\n");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{Ebbd, is_alive, number_in, wait_until};
@@ -144,6 +143,53 @@ fn a_run_that_was_taken_over_can_be_stopped_and_its_time_that_passed_meanwhile_e
 }
 
 #[test]
+fn a_process_that_only_has_the_number_of_a_run_is_left_alone() {
+    let mut innocent = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = innocent.id();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let ticks: u64 = stat.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap().parse().unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    for (boot, ticks) in [(boot.trim(), ticks + 1), ("another boot", ticks)] {
+        let ebbd = Ebbd::prepare(&[("job", "command = [\"true\"]\n")]);
+        let at = "2026-03-01T00:00:00.000Z";
+        let records = [
+            json!({"at": at, "event": "opened", "version": "0", "pid": 1, "boot": boot, "next_run": 1}),
+            json!({"at": at, "event": "queued", "id": 1, "job": "job", "trigger": "manual", "attempt": 1}),
+            json!({"at": at, "event": "started", "id": 1, "job": "job", "pid": pid, "pid_start": ticks, "enforcement": "none"}),
+        ];
+        std::fs::create_dir(ebbd.path("state")).unwrap();
+        let text: String = records.iter().map(|record| format!("{record}\n")).collect();
+        std::fs::write(ebbd.path("state/journal.jsonl"), text).unwrap();
+        let ebbd = ebbd.go();
+        let line = result(&ebbd, 1);
+        assert_eq!(line["outcome"], "lost", "{line}");
+        assert_eq!(ebbd.run("job")["id"], 2);
+    }
+    assert!(is_alive(i32::try_from(pid).unwrap()), "a stranger was killed");
+    innocent.kill().unwrap();
+    innocent.wait().unwrap();
+}
+
+#[test]
+fn a_run_whose_job_was_removed_while_nobody_was_there_goes_on_to_its_end() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("removed", &gate.job());
+    let mut ebbd = ebbd.go();
+    let (run, waiting) = (ebbd.demand("removed"), ebbd.demand("removed"));
+    let pid = ebbd.until_started(run);
+    ebbd.crash();
+    std::fs::remove_file(ebbd.path("jobs/removed.toml")).unwrap();
+    ebbd.restart();
+    assert_eq!(result(&ebbd, waiting)["reason"], "removed");
+    assert!(is_alive(pid));
+    gate.open();
+    let line = result(&ebbd, run);
+    assert!(["success", "lost"].contains(&line["outcome"].as_str().unwrap()), "{line}");
+    assert_eq!((count(&ebbd, "finished", run), count(&ebbd, "finished", waiting)), (1, 1));
+}
+
+#[test]
 fn demands_that_waited_start_after_a_crash_with_what_they_brought_along() {
     let ebbd = Ebbd::prepare(&[]);
     let gate = Gate::closed(ebbd.path("gate"));
@@ -280,100 +326,4 @@ fn slots_missed_while_ebbd_was_down_make_one_run_or_none_as_catch_up_says() {
     ebbd.crash();
     ebbd.restart();
     assert_eq!(ebbd.history().len(), 3, "caught up once is caught up: {:?}", ebbd.history());
-}
-
-#[test]
-fn a_graceful_end_asks_the_runs_waits_for_them_and_takes_nothing_new() {
-    let ebbd = Ebbd::prepare(&[]);
-    let gate = Gate::closed(ebbd.path("gate"));
-    let polite = format!(
-        "trap 'echo asked; flock -s {} true; exit 3' TERM; echo up; while :; do sleep 0.1; done",
-        ebbd.path("gate").display()
-    );
-    ebbd.write_job("polite", &format!("command = {}\ngrace = \"50s\"\n", json!(["sh", "-c", polite])));
-    ebbd.write_job("ticking", "command = [\"true\"]\nschedule = \"* * * * * *\"\n");
-    let mut ebbd = ebbd.go();
-    let run = ebbd.demand("polite");
-    ebbd.until("it to be up", || ebbd.output("polite", run).contains("up"));
-    let waiting = ebbd.demand("polite");
-    ebbd.signal(Signal::SIGTERM);
-    ebbd.until("it to be asked", || ebbd.output("polite", run).contains("asked"));
-    assert_eq!(ebbd.call("RunNow", json!({"job": "ticking"})), Err("ShuttingDown".to_owned()));
-    assert_eq!(ebbd.status("polite")["runs"][0]["state"], "stopping");
-    gate.open();
-    assert_eq!(ebbd.wait_end(), Some(0));
-    assert!(!ebbd.socket().exists(), "the socket goes with it");
-    ebbd.write_job("polite", "command = [\"true\"]\n");
-    ebbd.restart();
-    let line = result(&ebbd, run);
-    assert_eq!((&line["outcome"], &line["exit_code"]), (&json!("canceled"), &json!(3)), "{line}");
-    assert!(line["detail"].as_str().unwrap().contains("ebbd was stopped"), "{line}");
-    assert_eq!(result(&ebbd, waiting)["outcome"], "success", "what waited starts with the next one");
-    assert_eq!((count(&ebbd, "finished", run), count(&ebbd, "finished", waiting)), (1, 1));
-}
-
-#[test]
-fn a_second_request_to_end_is_carried_out_at_once() {
-    let job = "command = [\"sh\", \"-c\", \"trap '' TERM INT; echo up; while :; do sleep 0.1; done\"]\ngrace = \"10m\"\n";
-    let mut ebbd = Ebbd::start(&[("stubborn", job)]);
-    let run = ebbd.demand("stubborn");
-    ebbd.until("it to be up", || ebbd.output("stubborn", run).contains("up"));
-    let pid = ebbd.until_started(run);
-    ebbd.signal(Signal::SIGTERM);
-    ebbd.until("the first to be heard", || ebbd.status("stubborn")["state"] == "stopping");
-    assert!(is_alive(pid));
-    ebbd.signal(Signal::SIGINT);
-    assert_eq!(ebbd.wait_end(), Some(0));
-    assert!(!is_alive(pid));
-    ebbd.restart();
-    let line = result(&ebbd, run);
-    assert_eq!((&line["outcome"], &line["signal"]), (&json!("canceled"), &json!(9)), "{line}");
-}
-
-#[test]
-fn a_second_ebbd_on_the_same_state_is_refused_with_a_sentence_and_harms_nothing() {
-    let ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n")]);
-    let mut second = Ebbd::prepare(&[]).flag("--state").flag(ebbd.path("state").to_str().unwrap());
-    second.spawn();
-    assert_eq!(second.wait_end(), Some(75));
-    let log = second.log();
-    assert!(log.contains(&ebbd.pid().to_string()) && log.contains("state"), "it names who has it: {log}");
-    assert!(!second.socket().exists());
-    assert_eq!(ebbd.run("job")["outcome"], "success");
-}
-
-#[test]
-fn a_second_ebbd_on_the_same_socket_is_refused_and_leaves_nothing_behind() {
-    let ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n[memory]\nmax = \"64M\"\n")]);
-    let mut second = Ebbd::start(&[("job", "command = [\"true\"]\n[memory]\nmax = \"64M\"\n")]);
-    second.run("job");
-    let leaves = second.journal().into_iter().find(|r| r["event"] == "started").unwrap()["cgroups"].clone();
-    second.signal(Signal::SIGTERM);
-    second.wait_end();
-    let mut second = second.flag("--socket").flag(ebbd.socket().to_str().unwrap());
-    second.spawn();
-    assert_eq!(second.wait_end(), Some(71));
-    assert!(second.log().contains("another ebbd listens on"), "{}", second.log());
-    for leaf in leaves.as_array().unwrap() {
-        let base = std::path::Path::new(leaf.as_str().unwrap()).parent().unwrap();
-        assert!(!base.exists(), "{} is left", base.display());
-    }
-    assert_eq!(ebbd.run("job")["outcome"], "success", "the first one is served on its socket");
-}
-
-#[test]
-fn a_socket_of_a_dead_ebbd_makes_room_and_anything_else_in_its_place_does_not() {
-    let mut ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n")]);
-    ebbd.crash();
-    assert!(ebbd.socket().exists());
-    ebbd.restart();
-    assert_eq!(ebbd.run("job")["outcome"], "success");
-    ebbd.signal(Signal::SIGTERM);
-    ebbd.wait_end();
-    std::fs::write(ebbd.socket(), "precious").unwrap();
-    ebbd.spawn();
-    assert_eq!(ebbd.wait_end(), Some(71));
-    assert!(ebbd.log().contains("is no socket"), "{}", ebbd.log());
-    assert_eq!(std::fs::read_to_string(ebbd.socket()).unwrap(), "precious");
-    std::fs::remove_file(ebbd.socket()).unwrap();
 }

@@ -15,7 +15,8 @@ fn the_shipped_job_files_have_no_problem_and_the_example_is_off() {
     let example = shipped("config/jobs.d/example.toml");
     // Whom the indexer runs as is the reader's own user, who need not exist here.
     let indexer = shipped("examples/search-indexer/indexer.toml");
-    let indexer: String = indexer.lines().filter(|line| !line.starts_with("user")).map(|l| format!("{l}\n")).collect();
+    let indexer: String =
+        indexer.lines().filter(|line| !line.starts_with("user")).map(|l| format!("{l}\n")).collect();
     let ebbd = Ebbd::prepare(&[("example", &example), ("indexer", &indexer)]).flag("--strict").go();
     assert_eq!(ebbd.status("example")["state"], "off");
     assert!(ebbd.status("indexer")["next"].is_string());
@@ -27,7 +28,8 @@ fn the_shipped_job_files_have_no_problem_and_the_example_is_off() {
 #[test]
 fn the_shipped_settings_are_all_known() {
     let text = shipped("config/ebbd.toml");
-    let settings: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# ")).filter(|l| l.contains(" = ")).collect();
+    let settings: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# ")).filter(|l| l.contains(" = ")).collect();
     assert_eq!(settings.len(), 6, "{settings:?}");
     let ebbd = Ebbd::prepare(&[]);
     // Flags win, so the places and the group of a real installation are not touched.
@@ -42,7 +44,8 @@ fn the_job_file_of_the_readme_has_no_problem() {
     let readme = shipped("README.md");
     let begin = readme.find("```toml\n").unwrap() + 8;
     let text = &readme[begin..begin + readme[begin..].find("```").unwrap()];
-    let ours: String = text.lines().filter(|line| !line.starts_with("user")).map(|l| format!("{l}\n")).collect();
+    let ours: String =
+        text.lines().filter(|line| !line.starts_with("user")).map(|l| format!("{l}\n")).collect();
     let ebbd = Ebbd::prepare(&[("indexer", &ours)]).flag("--strict").go();
     assert_eq!(ebbd.status("indexer")["description"], "Rebuild the search index");
 }
@@ -56,5 +59,10 @@ fn the_five_lines_of_the_readme_start_a_run_and_wait_for_it() {
     let ebbd = Ebbd::start(&[("indexer", "command = [\"true\"]\n")]);
     let program = text.replace("/run/ebb/ebb.sock", ebbd.socket().to_str().unwrap());
     let said = std::process::Command::new("python3").arg("-c").arg(&program).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "success\n", "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "success\n",
+        "{}",
+        String::from_utf8_lossy(&said.stderr)
+    );
 }

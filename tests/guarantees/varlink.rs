@@ -1,4 +1,4 @@
-//! Any Varlink client is a client of ebbd: the PyPI package, and five lines of Python's standard library.
+//! Any Varlink client is a client of ebbd: the PyPI package, and one of bare frames.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -64,24 +64,6 @@ fn the_varlink_package_is_a_client() {
     let history = seen["history"].as_array().unwrap();
     assert!(history.iter().any(|line| line["result"]["outcome"] == "skipped"), "{history:?}");
     assert_eq!(seen["after oneway"], "hello");
-}
-
-/// As the README shows it.
-const FIVE_LINES: &str = r#"
-import json, socket, sys
-ebbd = socket.socket(socket.AF_UNIX)
-ebbd.connect(sys.argv[1])
-ebbd.sendall(json.dumps({"method": "io.ebb.Control.RunNow", "parameters": {"job": "hello"}}).encode() + b"\0")
-print(json.loads(ebbd.recv(65536).rstrip(b"\0")))
-"#;
-
-#[test]
-fn five_lines_of_pythons_standard_library_trigger_a_run() {
-    let ebbd = Ebbd::start(&[("hello", "command = [\"echo\", \"hello\"]\n")]);
-    let said = said(python().as_ref(), FIVE_LINES, &ebbd);
-    assert!(said.contains("'run': 1"), "{said}");
-    ebbd.until("the run to end", || ebbd.history().len() == 1);
-    assert_eq!(ebbd.output("hello", 1), "hello\n");
 }
 
 #[test]
