@@ -13,13 +13,15 @@
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
 //! | [`schedule`] | when: crontab grammar, zones and DST. PURE |
 //! | [`sys`] | the only place of system calls, `/proc`, `/sys` and unsafe code |
-//! | [`words`], [`clock`], [`limits`] | the vocabulary, the two clocks, every bound in one table |
+//! | [`words`], [`clock`], [`limits`], [`exit`] | the vocabulary, the two clocks, every bound, every exit code |
+//! | [`host`], [`places`], [`hash`] | the machine's answers to the check of a job file, default places, a stable hash |
 
 pub mod cli;
 pub mod clock;
 pub mod daemon;
 pub mod engine;
 pub mod exit;
+pub mod hash;
 pub mod host;
 pub mod job;
 pub mod journal;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::engine::Process;
+use crate::hash::fnv1a;
 use crate::job::Definition;
 use crate::journal::record::RunId;
 use crate::limits;
@@ -27,8 +28,7 @@ impl Ladder {
     /// Finds out what this host allows, by trying it. The base directory is named after the state directory, so that
     /// any number of ebbd can live side by side, and the next one on the same state finds the runs of this one.
     pub(super) fn detect(state: &Path) -> Self {
-        let name = state.as_os_str().as_encoded_bytes();
-        let hash = name.iter().fold(0x811c_9dc5, |h: u32, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193));
+        let hash = fnv1a(state.as_os_str().as_encoded_bytes());
         let name = format!("ebb-{hash:08x}");
         let config = CgroupConfig { name: name.clone(), parent: None };
         let inner = crate::sys::cgroup::Ladder::detect(&config);

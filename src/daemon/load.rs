@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::clock::Wall;
 use crate::engine::{Event, JobIndex, Loaded, Policy};
+use crate::hash::fnv1a;
 use crate::host::SystemHost;
 use crate::job::{self, Allow, Definition, Timing};
 use crate::protocol::ReloadReport;
@@ -182,11 +183,11 @@ fn next_slot(name: &str, timing: &Timing, after: Wall) -> Option<Wall> {
     schedule::next_of(&schedules, after.timestamp(), &zone).map(|slot| Wall::from(slot.at))
 }
 
-/// A number that changes with a job's timing: FNV-1a over its written form.
+/// A number that changes with a job's timing.
 fn fingerprint(job: &Definition) -> u32 {
     let timing = &job.timing;
     let text = format!("{:?} {:?} {:?} {}", timing.schedules, timing.every_ms, timing.timezone, job.enabled);
-    text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    fnv1a(text.as_bytes())
 }
 
 /// A number of jobs in words.

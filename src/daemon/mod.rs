@@ -14,6 +14,7 @@ pub mod options;
 mod outputs;
 mod requests;
 mod restore;
+mod rights;
 mod sampler;
 mod shell;
 mod signals;
