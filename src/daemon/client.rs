@@ -20,7 +20,7 @@ use crate::protocol::{Frames, InputStaged, Parsed, Refusal, Reply, Request, enco
 use crate::sys::peer;
 
 use super::access::Caller;
-use super::history::HistoryStream;
+use super::history::{HistoryStream, Search};
 use super::input::Input;
 
 /// What the loop answers. Everything that would be long is made piece by piece, as fast as the client reads.
@@ -31,6 +31,8 @@ pub(super) enum Answer {
     WithFile { bytes: Vec<u8>, file: OwnedFd },
     /// One job of many; the next is asked for once this one is written.
     Status { bytes: Vec<u8>, next: usize },
+    /// A run that has ended is looked up in the journal.
+    Search(Box<Search>),
     /// Everything that follows is read from the journal.
     History(Box<HistoryStream>),
 }
@@ -138,7 +140,11 @@ impl Client {
             let answer = self.answer(frames).await?;
             let continues = match answer {
                 Answer::Frame { continues, .. } if oneway => continues,
-                Answer::WithFile { .. } | Answer::Status { .. } | Answer::History(_) if oneway => false,
+                Answer::WithFile { .. } | Answer::Status { .. } | Answer::Search(_) | Answer::History(_)
+                    if oneway =>
+                {
+                    false
+                }
                 Answer::Frame { bytes, continues } => {
                     self.write(&bytes).await?;
                     continues
@@ -151,6 +157,11 @@ impl Client {
                     self.write(&bytes).await?;
                     self.send(Input::MoreStatus { client: self.id, caller: Arc::clone(&self.caller), next })?;
                     true
+                }
+                Answer::Search(search) => {
+                    let frame = search.frame().await?;
+                    self.write(&frame).await?;
+                    false
                 }
                 Answer::History(mut history) => {
                     while let Some(frame) = history.next_frame().await? {

@@ -2,8 +2,9 @@
 
 use std::io;
 
+use crate::journal::record::RunId;
 use crate::journal::{History, HistoryLine, Step};
-use crate::protocol::{Reply, encode};
+use crate::protocol::{Refusal, Reply, RunNowReply, encode};
 
 /// Tells whether the caller may see a job, by its name.
 pub(super) type MaySee = Box<dyn Fn(&str) -> bool + Send>;
@@ -62,6 +63,35 @@ impl HistoryStream {
                 Step::Line(_) => {}
                 Step::More => tokio::task::yield_now().await,
                 Step::End => return Ok(None),
+            }
+        }
+    }
+}
+
+/// One run that has ended, looked up for a caller: however long the journal is, others are served meanwhile.
+pub(super) struct Search {
+    history: History,
+    run: RunId,
+    may_see: MaySee,
+}
+
+impl Search {
+    pub(super) fn new(history: History, run: RunId, may_see: MaySee) -> Self {
+        Self { history, run, may_see }
+    }
+
+    /// The answer: how it ended, or that there is no such run that the caller may see.
+    pub(super) async fn frame(mut self) -> io::Result<Vec<u8>> {
+        let run = self.run;
+        loop {
+            match self.history.step()? {
+                Step::Line(line) if line.id == Some(run) && (self.may_see)(&line.job) => {
+                    let parameters = RunNowReply { run, merged: false, result: Some(*line) };
+                    return Ok(encode(&Reply { parameters, continues: false })?);
+                }
+                Step::Line(_) => {}
+                Step::More => tokio::task::yield_now().await,
+                Step::End => return Ok(encode(&Refusal::NoSuchRun(run).to_error())?),
             }
         }
     }

@@ -1,8 +1,9 @@
 //! A run that has processes, as the loop and its watch share it: its tree, its output, its limits.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::engine::Exit;
 use crate::job::Memory;
@@ -54,6 +55,8 @@ pub(super) struct Seen {
     pub(super) peak_anon: AtomicU64,
     /// Resident bytes of the main process that are files', at the latest look.
     pub(super) shared: AtomicU64,
+    /// Whether its processes have been asked to end and may still take their time.
+    pub(super) in_grace: AtomicBool,
     /// Processes that the main process left behind.
     pub(super) leftover: AtomicU32,
 }
@@ -79,6 +82,23 @@ impl Live {
             },
             Ok(None) | Err(_) => Ended::UNKNOWN,
         }
+    }
+
+    /// Sends the job's stop signal to the whole tree, whose grace begins.
+    pub(super) fn ask_to_end(&self) -> io::Result<()> {
+        self.seen.in_grace.store(true, Ordering::Relaxed);
+        self.tree.signal_all(self.stop_signal)
+    }
+
+    /// Ends the whole tree at once, without waiting for the last of it.
+    pub(super) fn kill(&self) -> io::Result<()> {
+        self.seen.in_grace.store(false, Ordering::Relaxed);
+        self.tree.kill_all().map(drop)
+    }
+
+    /// Whether processes that the main process left behind may still clean up.
+    pub(super) fn is_in_grace(&self) -> bool {
+        self.seen.in_grace.load(Ordering::Relaxed) && !self.tree.is_empty()
     }
 
     /// What says that the kernel kills one process where the job wants all of them to go.

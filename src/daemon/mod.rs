@@ -136,8 +136,8 @@ impl Loop {
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
         while !shell.is_over {
             self.arm(shell.engine.next_wake())?;
+            // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
-                biased;
                 signal = self.signals.next() => on_signal(shell, signal),
                 input = self.input.recv() => self.take_in(shell, input),
                 ready = self.wall.readable() => {

@@ -27,6 +27,12 @@ impl Outputs {
         output::create(&path)
     }
 
+    /// Removes the file of a run that never began.
+    pub(super) fn discard(&self, job: &str, run: RunId) {
+        // Where there is none, or it can't be removed, nothing is lost.
+        let _ = std::fs::remove_file(self.file(job, run));
+    }
+
     /// A run's file, or that of the newest run that has one; none where there is none.
     pub(super) fn open(&self, job: &str, run: Option<RunId>) -> io::Result<Option<(RunId, File)>> {
         let run = match run {

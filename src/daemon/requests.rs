@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::{ClientId, Event, JobIndex, Reply as Decided, Target};
 use crate::job::{Allow, Definition};
 use crate::journal::record::{Payload, RunId};
-use crate::journal::{History, HistoryLine, Query, Staged};
+use crate::journal::{History, Query, Staged};
 use crate::protocol::{
     DESCRIPTION, DoctorReport, HistoryQuery, INTERFACE, LogFile, NextReply, Refusal, Reply, Request, RunNow,
     RunNowReply, SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
@@ -14,7 +14,7 @@ use crate::protocol::{
 
 use super::access::{Caller, Right};
 use super::client::Answer;
-use super::history::{HistoryStream, MaySee};
+use super::history::{HistoryStream, MaySee, Search};
 use super::names::Book;
 use super::shell::{Shell, Wish};
 
@@ -109,25 +109,14 @@ impl Shell {
             self.waiting.push((run, client));
             return Ok(());
         }
-        let line = self.ended(run)?.ok_or(Refusal::NoSuchRun(run))?;
-        if self.right(caller, &line.job) == Right::Nothing {
+        if run >= self.engine.next_run() {
             return Err(Refusal::NoSuchRun(run));
         }
-        self.tell_result(client, run, &line);
+        let history = History::open(self.journal.dir(), Query::default())
+            .map_err(|e| Refusal::System(format!("the journal can't be read: {e}")))?;
+        let search = Search::new(history, run, self.may_see(caller));
+        self.send(client, Answer::Search(Box::new(search)));
         Ok(())
-    }
-
-    fn ended(&self, run: RunId) -> Handled<Option<HistoryLine>> {
-        use crate::journal::Step;
-        let system = |e: std::io::Error| Refusal::System(format!("the journal can't be read: {e}"));
-        let mut history = History::open(self.journal.dir(), Query::default()).map_err(system)?;
-        loop {
-            match history.step().map_err(system)? {
-                Step::Line(line) if line.id == Some(run) => return Ok(Some(*line)),
-                Step::Line(_) | Step::More => {}
-                Step::End => return Ok(None),
-            }
-        }
     }
 
     fn stop(

@@ -106,8 +106,8 @@ impl Shell {
                 }
                 Effect::Start(order) if refused.contains(&order.run) => {}
                 Effect::Start(order) => self.start(*order),
-                Effect::Signal { run } => self.with_live(run, |live| live.tree.signal_all(live.stop_signal)),
-                Effect::Kill { run } => self.with_live(run, |live| live.tree.kill_all().map(drop)),
+                Effect::Signal { run } => self.with_live(run, Live::ask_to_end),
+                Effect::Kill { run } => self.with_live(run, Live::kill),
                 Effect::Reply { client, reply: Reply::Accepted { run, .. } } if refused.contains(&run) => {
                     self.held.push(Held::Reply(client, Reply::NotRecorded));
                 }

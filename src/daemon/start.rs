@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::engine::Order;
 use crate::job::{Definition, envfile};
 use crate::limits;
+use crate::sys;
 use crate::sys::spawn::{self, Rlimit, SpawnSpec};
 use crate::sys::tree::Family;
 use crate::sys::users::{self, Identity, User};
@@ -33,6 +34,7 @@ impl Shell {
                 tokio::spawn(watched.watch());
             }
             Err(error) => {
+                self.outputs().discard(&order.job, run);
                 let _ = self.input.send(Input::StartFailed { run, error });
             }
         }
@@ -54,7 +56,7 @@ impl Shell {
         spec.umask = job.umask;
         spec.nice = (job.nice != 0).then_some(job.nice);
         spec.oom_score_adj = job.oom_score_adjust;
-        let output = self.open_output(&job, order)?;
+        let output = self.open_output(&job, order, spec.identity.as_ref())?;
         let stdin = self.stdin(order)?;
         let (stdout, stderr) = stdio(&job, output.as_ref())?;
         let (leaf, enforcement) = self.ladder.leaf(order.run, &job).map_err(|e| e.to_string())?;
@@ -63,7 +65,7 @@ impl Shell {
         }
         let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
         let spawned = spawn::spawn(&spec, stdio, leaf.as_ref()).map_err(|e| {
-            let _ = leaf.as_ref().map(crate::sys::cgroup::Leaf::remove);
+            let _ = leaf.as_ref().map(sys::cgroup::Leaf::remove);
             format!("cannot make a process: {e}")
         })?;
         let live = Live {
@@ -108,11 +110,20 @@ impl Shell {
         }
     }
 
-    fn open_output(&self, job: &Definition, order: &Order) -> Result<Option<OwnedFd>, String> {
+    /// The run's output file. It is the run's user's own, for `echo ... > /dev/stderr` opens it anew.
+    fn open_output(
+        &self,
+        job: &Definition,
+        order: &Order,
+        identity: Option<&Identity>,
+    ) -> Result<Option<OwnedFd>, String> {
         if job.output.to != OutputTo::File {
             return Ok(None);
         }
-        let made = self.outputs().create(&order.job, order.run);
+        let made = self.outputs().create(&order.job, order.run).and_then(|file| {
+            identity.map_or(Ok(()), |who| std::os::unix::fs::fchown(&file, Some(who.uid), None))?;
+            Ok(file)
+        });
         made.map(Some).map_err(|e| format!("cannot make its output file: {e}"))
     }
 
@@ -160,7 +171,12 @@ fn environment_of(job: &Definition, order: &Order, user: &User) -> Result<Vec<(S
 fn read_bounded(path: &Path) -> std::io::Result<String> {
     use std::io::Read;
     let mut text = String::new();
-    regular(path)?.take(limits::ENVIRONMENT_FILE_MAX + 1).read_to_string(&mut text)?;
+    // A pipe or a device would hold up the loop for as long as it likes.
+    let file = File::options().read(true).custom_flags(sys::durable::NON_BLOCKING).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    file.take(limits::ENVIRONMENT_FILE_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > limits::ENVIRONMENT_FILE_MAX {
         return Err(std::io::Error::other(format!(
             "it is larger than {} bytes",
@@ -168,13 +184,6 @@ fn read_bounded(path: &Path) -> std::io::Result<String> {
         )));
     }
     Ok(text)
-}
-
-/// Opens a regular file and nothing else: whoever owns the file may be less than ebbd, and a pipe in its place would hold
-/// all of ebbd up.
-fn regular(path: &Path) -> std::io::Result<File> {
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is no regular file")) }
 }
 
 fn null() -> Result<OwnedFd, String> {

@@ -38,6 +38,14 @@ impl Tree {
         }
     }
 
+    /// Whether no process is left.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Leaf(leaf) => !leaf.populated(),
+            Self::Family(family) => family.members().is_empty(),
+        }
+    }
+
     /// A descriptor that becomes ready when the last process has gone, where the kernel offers one.
     pub(super) fn events(&self) -> Option<OwnedFd> {
         match self {

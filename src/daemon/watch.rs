@@ -83,6 +83,7 @@ impl Watched {
             noted(&pidfd).await?
         } else {
             let how = Live::reap(pidfd.get_ref());
+            grace(&live).await;
             live.note_leftover();
             how
         };
@@ -118,6 +119,18 @@ async fn end(live: &Live, how: Option<&Ended>) -> Input {
         tracing::error!(run = live.id, job = %live.job, "cannot remove the run's control group: {error}");
     }
     Input::Exited { run: live.id, exit: how.map_or(Exit::Unknown, |ended| ended.exit), usage }
+}
+
+/// Lets what the main process left behind clean up, where the tree was asked to end: the loop ends the grace by killing.
+async fn grace(live: &Live) {
+    while live.is_in_grace() {
+        let pause = Duration::from_millis(50);
+        match live.tree.events() {
+            Some(events) if live.is_in_grace() => drop(timeout(pause, changed(events)).await),
+            Some(_) => {}
+            None => sleep(pause).await,
+        }
+    }
 }
 
 /// Ends what the main process left behind and waits for the last of it, up to a bound.

@@ -112,8 +112,12 @@ impl Engine {
                 let resumed = &mut self.jobs[index];
                 if resumed.facts.paused {
                     resumed.facts.paused = false;
-                    resumed.facts.since = now.wall;
-                    if resumed.policy.scheduled {
+                    let is_overdue = resumed
+                        .policy
+                        .every_ms
+                        .is_some_and(|ms| resumed.next_every(ms, now.wall) <= now.wall);
+                    if resumed.policy.scheduled || is_overdue {
+                        resumed.facts.since = now.wall;
                         resumed.facts.last_slot = None;
                     }
                     out.push(Effect::Record(Recorded::Resumed { job: job.to_owned() }));

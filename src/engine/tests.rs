@@ -424,6 +424,21 @@ fn pause_holds_back_slots_but_not_demands_and_resume_makes_nothing_up() {
 }
 
 #[test]
+fn an_interval_that_passed_during_a_pause_is_not_made_up_for_and_one_that_has_not_goes_on() {
+    let every = Policy { every_ms: Some(600_000), catch_up: CatchUp::Once, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", every)]);
+    let planned = rig.engine.next_wake();
+    rig.send(Event::Pause { client: 1, job: "a".into() });
+    rig.pass(60_000);
+    rig.send(Event::Resume { client: 1, job: "a".into() });
+    assert_eq!(rig.engine.next_wake(), planned);
+    rig.send(Event::Pause { client: 1, job: "a".into() });
+    rig.pass(3_600_000);
+    assert!(starts(&rig.send(Event::Resume { client: 1, job: "a".into() })).is_empty());
+    assert_eq!(rig.engine.next_wake().wall, Some(rig.now.wall.plus_ms(600_000)));
+}
+
+#[test]
 fn the_end_of_ebbd_gives_runs_their_grace_and_the_second_time_none() {
     let mut rig = Rig::new(vec![loaded("a", policy()), loaded("b", policy())]);
     rig.demand("a");

@@ -5,6 +5,9 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+/// Flag that keeps open(2) from waiting for the other end of a pipe.
+pub const NON_BLOCKING: i32 = libc::O_NONBLOCK;
+
 /// A file without a name in `dir` (open(2), O_TMPFILE); it is gone with its last descriptor.
 ///
 /// # Errors

@@ -157,7 +157,8 @@ fn an_environment_file_that_is_no_file_holds_nobody_up() {
     for job in ["pipe", "zero", "directory"] {
         let line = ebbd.run(job);
         assert_eq!(line["outcome"], "start-failed", "{line}");
-        assert!(line["detail"].as_str().unwrap().contains("environment-file"), "{line}");
+        let detail = line["detail"].as_str().unwrap();
+        assert!(detail.contains("environment-file") && detail.contains("no regular file"), "{line}");
     }
 }
 
@@ -292,4 +293,16 @@ fn an_ebbd_whose_user_has_no_name_runs_jobs_all_the_same() {
     let ebbd = Ebbd::prepare(&[("environ", ENVIRON)]).run_as(OTHER).go();
     let environment = environment_of(&ebbd, "environ");
     assert_eq!(environment["USER"], OTHER.to_string());
+}
+
+#[test]
+fn a_run_of_another_user_can_open_its_own_output_by_name() {
+    if skips_without_root("environment::a_run_of_another_user_can_open_its_own_output_by_name") {
+        return;
+    }
+    let job = "command = [\"sh\", \"-c\", \"echo told >>/dev/stderr\"]\nuser = \"nobody\"\ngroup = \"nogroup\"\nworking-directory = \"/\"\n";
+    let ebbd = Ebbd::start(&[("told", job)]);
+    let line = ebbd.run("told");
+    assert_eq!(line["outcome"], "success", "{line} {}", ebbd.output("told", 1));
+    assert_eq!(ebbd.output("told", 1), "told\n");
 }

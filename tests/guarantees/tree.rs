@@ -143,3 +143,18 @@ fn many_runs_leave_no_zombie_no_descriptor_and_no_control_group() {
         assert!(!std::path::Path::new(path.as_str().unwrap()).exists(), "{path} is left");
     }
 }
+
+#[test]
+fn the_grace_is_the_whole_trees_also_where_the_main_process_goes_first() {
+    let job = r#"
+command = ["sh", "-c", "sh -c 'trap \"sleep 0.5; echo cleaned; exit 0\" TERM; echo up; while :; do sleep 0.05; done'; true"]
+grace = "20s"
+"#;
+    let ebbd = Ebbd::start(&[("slow", job)]);
+    let run = ebbd.demand("slow");
+    ebbd.until("the child to be up", || ebbd.output("slow", run).contains("up"));
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+    ebbd.until("its end", || ebbd.history().len() == 1);
+    assert!(ebbd.output("slow", run).contains("cleaned"), "{}", ebbd.output("slow", run));
+    assert_eq!(ebbd.history()[0]["outcome"], "canceled");
+}

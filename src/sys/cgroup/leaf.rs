@@ -147,8 +147,11 @@ impl Leaf {
     #[must_use]
     pub fn populated(&self) -> bool {
         match &self.v2 {
-            Some(dir) => read(&dir.join("cgroup.events"))
-                .is_ok_and(|text| keyed(&text, "populated").is_none_or(|populated| populated != 0)),
+            Some(dir) => match read(&dir.join("cgroup.events")) {
+                Ok(text) => keyed(&text, "populated").is_none_or(|populated| populated != 0),
+                // What can't be looked at for want of a descriptor is not empty for that.
+                Err(error) => error.kind() != io::ErrorKind::NotFound,
+            },
             None => !self.pids().is_empty(),
         }
     }
