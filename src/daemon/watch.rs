@@ -77,15 +77,16 @@ impl Watched {
                 }
             }
         }
-        let how = if live.is_adopted {
-            live.note_leftover();
-            vanish(&live).await;
-            noted(&pidfd).await?
-        } else {
-            let how = Live::reap(pidfd.get_ref());
-            grace(&live).await;
-            live.note_leftover();
-            how
+        let how = (!live.is_adopted).then(|| Live::reap(pidfd.get_ref()));
+        grace(&live).await;
+        live.note_leftover();
+        let how = match how {
+            Some(how) => how,
+            None => {
+                // What is left does not live on while the main process waits for its reaper.
+                vanish(&live).await;
+                noted(&pidfd).await?
+            }
         };
         let end = end(&live, Some(&how)).await;
         sampler.last();

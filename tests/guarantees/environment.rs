@@ -157,7 +157,8 @@ fn an_environment_file_that_is_no_file_holds_nobody_up() {
     for job in ["pipe", "zero", "directory"] {
         let line = ebbd.run(job);
         assert_eq!(line["outcome"], "start-failed", "{line}");
-        assert!(line["detail"].as_str().unwrap().contains("environment-file"), "{line}");
+        let detail = line["detail"].as_str().unwrap();
+        assert!(detail.contains("environment-file") && detail.contains("no regular file"), "{line}");
     }
 }
 

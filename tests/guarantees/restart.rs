@@ -124,10 +124,15 @@ fn what_is_left_of_a_timeout_counts_on_after_a_crash() {
 
 #[test]
 fn a_run_that_was_taken_over_can_be_stopped_and_its_time_that_passed_meanwhile_ends_it_at_once() {
-    let ebbd = Ebbd::prepare(&[
-        ("stopped", "command = [\"sleep\", \"1000\"]\n"),
-        ("late", "command = [\"sleep\", \"1000\"]\ntimeout = \"1s\"\n"),
-    ]);
+    let ebbd = Ebbd::prepare(&[("late", "command = [\"sleep\", \"1000\"]\ntimeout = \"1s\"\n")]);
+    let cleaned = ebbd.path("cleaned");
+    // Its main process goes at once when it is asked, its child needs some of the grace.
+    let stopped = format!(
+        "(trap 'sleep 0.3; touch {}; exit' TERM; while :; do sleep 0.05; done) & \
+         trap 'exit 0' TERM; while :; do sleep 0.05; done",
+        cleaned.display()
+    );
+    ebbd.write_job("stopped", &format!("command = {}\ngrace = \"50s\"\n", json!(["sh", "-c", stopped])));
     let mut ebbd = ebbd.go();
     let (stopped, late) = (ebbd.demand("stopped"), ebbd.demand("late"));
     let pids = [ebbd.until_started(stopped), ebbd.until_started(late)];
@@ -139,6 +144,7 @@ fn a_run_that_was_taken_over_can_be_stopped_and_its_time_that_passed_meanwhile_e
     ebbd.call("Stop", json!({ "run": stopped })).unwrap();
     let line = result(&ebbd, stopped);
     assert_eq!(line["outcome"], "canceled", "{line}");
+    assert!(cleaned.exists(), "its child had no grace: {line}");
     assert!(pids.iter().all(|pid| !is_alive(*pid)));
 }
 
