@@ -24,6 +24,8 @@ pub const CLIENTS_MAX: usize = 64;
 pub const CLIENTS_PER_USER_MAX: usize = 16;
 /// Of these, how many may be of such users together, so that they can't keep the others out.
 pub const CLIENTS_GUESTS_MAX: usize = 48;
+/// How long no client is let in after that has failed (no descriptor left), in milliseconds; they wait in the backlog.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
 /// How long a client may take to finish a frame that it began, in milliseconds; then it is closed.
 pub const FRAME_TIMEOUT_MS: u64 = 10_000;
 /// How long a client may leave a reply unread, in milliseconds; then it is closed.

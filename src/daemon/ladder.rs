@@ -109,6 +109,8 @@ impl Ladder {
         let pidfd = pidfd.filter(|_| is_it);
         match leaf {
             Some(leaf) => Some((Tree::Leaf(leaf), pidfd)),
+            // Its control group is gone, and so is all that was in it, whoever has its pid by now.
+            None if !cgroups.is_empty() => None,
             None => {
                 let mark = format!("{}={}", environment::MARK, self.mark(run));
                 Some((Tree::Family(Family::new(main, process.start, &mark)), pidfd))

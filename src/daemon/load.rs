@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::clock::Wall;
-use crate::engine::{Event, JobIndex, Loaded, Policy};
+use crate::engine::{Event, JobIndex, Loaded, Policy, Refused};
 use crate::hash::fnv1a;
 use crate::host::SystemHost;
 use crate::job::{self, Allow, Definition, Timing};
@@ -94,6 +94,7 @@ impl Shell {
         self.problems = harvest.problems;
         self.refused = harvest.refused;
         self.has_guests = harvest.has_guests;
+        self.handle(Event::Refused(Refused::Names(self.refused.iter().cloned().collect())));
         self.handle(Event::Load(harvest.jobs));
         self.open_socket_as_needed();
         report.jobs = self.engine.job_count() as u64;
@@ -168,7 +169,13 @@ impl Shell {
     /// The first slot of a job's schedule after an instant. The schedule is parsed for this and forgotten again.
     pub(super) fn slot_after(&self, job: JobIndex, after: Wall) -> Option<Wall> {
         let view = self.engine.job(job)?;
-        let stored = self.store.get(view.definition).ok()?;
+        let stored = self.store.get(view.definition).inspect_err(|error| {
+            tracing::error!(
+                job = view.name,
+                "its next start can't be told, since its definition can't be read: {error}"
+            );
+        });
+        let stored = stored.ok()?;
         next_slot(view.name, &stored.definition.timing, after)
     }
 }

@@ -122,6 +122,8 @@ struct Loop {
     mono: AsyncFd<MonoTimer>,
     armed: Option<Wake>,
     next_client: u64,
+    /// When clients are let in again, after that has failed.
+    accept_from: Option<tokio::time::Instant>,
 }
 
 /// Messages taken in before one sync serves them all.
@@ -131,7 +133,7 @@ impl Loop {
     fn new(signals: Signals, input: mpsc::UnboundedReceiver<Input>) -> io::Result<Self> {
         let wall = sys::watch::watch(WallTimer::new()?, Interest::READABLE)?;
         let mono = sys::watch::watch(MonoTimer::new()?, Interest::READABLE)?;
-        Ok(Self { signals, input, wall, mono, armed: None, next_client: 1 })
+        Ok(Self { signals, input, wall, mono, armed: None, next_client: 1, accept_from: None })
     }
 
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
@@ -159,7 +161,9 @@ impl Loop {
                     }
                     self.armed = None;
                 }
-                accepted = listener.accept() => match accepted {
+                () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
+                    if self.accept_from.is_some() => self.accept_from = None,
+                accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
                         self.next_client += 1;
@@ -167,7 +171,8 @@ impl Loop {
                     Err(error) => {
                         // Out of descriptors, most likely: others are served on, this one waits in the backlog.
                         tracing::error!("cannot let a client in: {error}");
-                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                        let pause = std::time::Duration::from_millis(limits::ACCEPT_PAUSE_MS);
+                        self.accept_from = Some(tokio::time::Instant::now() + pause);
                     }
                 },
             }

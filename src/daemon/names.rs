@@ -17,7 +17,7 @@ impl Names for Book {
     }
 }
 
-/// A user for people: `ann (uid 1000)`, or the number alone where it has no name.
+/// A user for people. By number: a name would be looked up, perhaps in a directory that takes its time.
 pub(super) fn describe(uid: u32) -> String {
-    users::name_of(uid).map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
+    format!("uid {uid}")
 }

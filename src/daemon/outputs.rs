@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::journal::record::RunId;
-use crate::sys::output;
+use crate::sys::{self, output};
 
 /// The outputs of all jobs.
 pub(super) struct Outputs(PathBuf);
@@ -40,7 +41,10 @@ impl Outputs {
             None => self.runs(job)?.into_iter().max(),
         };
         let Some(run) = run else { return Ok(None) };
-        match File::open(self.file(job, run)) {
+        // The file is its job's user's own, who may hold a lease on it (fcntl(2), F_SETLEASE): never wait for that.
+        let open =
+            File::options().read(true).custom_flags(sys::durable::NON_BLOCKING).open(self.file(job, run));
+        match open {
             Ok(file) => Ok(Some((run, file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -1,18 +1,18 @@
 //! From nothing to a shell: the state directory, the journal's memory, the job files, and runs of an earlier ebbd.
 //! And the way back, when ebbd ends.
 
-use std::collections::BTreeSet;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::engine::{Engine, Event, Exit, Process, Restored, RestoredRun};
+use crate::engine::{Engine, Event, Exit, Process, Refused, Restored, RestoredRun};
 use crate::exit;
 use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, Usage};
 use crate::journal::{self, Inputs, State, Writer};
 use crate::sys;
 use crate::sys::users;
+use crate::words::OutputTo;
 
 use super::Failure;
 use super::access::Gate;
@@ -65,7 +65,8 @@ impl Shell {
             waiting: Vec::new(),
             live: Vec::new(),
             problems: gathered.problems,
-            refused: BTreeSet::new(),
+            refused: gathered.refused,
+            is_unreadable: gathered.is_unreadable,
             has_guests: gathered.has_guests,
             held: Vec::new(),
             staged: None,
@@ -103,6 +104,12 @@ impl Shell {
         let cgroups: Vec<String> =
             known.under_way().flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
         self.ladder.sweep(&cgroups);
+        let refused = if self.is_unreadable {
+            Refused::All
+        } else {
+            Refused::Names(self.refused.iter().cloned().collect())
+        };
+        self.handle(Event::Refused(refused));
         self.handle(Event::Load(jobs));
         for (run, start) in known.under_way() {
             self.take_over(run.queued.id, &start.started, start.rebooted);
@@ -129,8 +136,9 @@ impl Shell {
         };
         let job = self.definition(&started.job);
         let memory = job.as_ref().map(|j| j.memory).unwrap_or_default();
+        let to_file = job.as_ref().filter(|j| j.output.to == OutputTo::File);
         let output =
-            job.as_ref().and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
+            to_file.and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
         let live = Arc::new(Live {
             id: run,
             job: started.job.clone(),

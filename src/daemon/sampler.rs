@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sys::{output, proc};
 use crate::words::Enforcement;
@@ -45,7 +45,12 @@ impl Sampler {
         if let Some(shared) = i32::try_from(self.live.pid).ok().and_then(proc::shared_bytes) {
             self.live.seen.shared.store(shared, Ordering::Relaxed);
         }
+        let began = Instant::now();
         let Some(anon) = self.live.tree.current_anon() else { return false };
+        if !is_watched {
+            // Summing up the pages of a large process takes a while; it shall never be more than a fiftieth of the time.
+            self.pause = self.pause.max(began.elapsed() * 50);
+        }
         self.live.seen.peak_anon.fetch_max(anon, Ordering::Relaxed);
         is_watched && self.live.memory.max.is_some_and(|max| anon > max)
     }

@@ -42,6 +42,8 @@ pub(super) struct Shell {
     pub(super) problems: Vec<String>,
     /// Names of the jobs whose files have problems, so that the version loaded before is in force.
     pub(super) refused: BTreeSet<String>,
+    /// Whether the directory of job files could not be read at the start.
+    pub(super) is_unreadable: bool,
     /// Whether any job's `[allow]` lets in callers from outside of the control group.
     pub(super) has_guests: bool,
     /// Answers that are held back until the records before them are on disk.
@@ -201,6 +203,10 @@ impl Shell {
     pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage) {
         let memory_max = self.live.iter().find(|live| live.id == run).and_then(|live| live.memory.max);
         self.handle(Event::Exited { run, exit, usage, memory_max });
+        if exit == Exit::Unknown {
+            // Where its watch could not reap it, it is an orphan now.
+            self.reap_orphans();
+        }
     }
 
     /// Orphans that fall to ebbd as PID 1 or subreaper; a run's main process is left to its watch.

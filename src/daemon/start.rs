@@ -49,8 +49,8 @@ impl Shell {
         environment.push((environment::MARK.to_owned(), mark.clone()));
         let mark = format!("{}={mark}", environment::MARK);
         let command: Vec<String> = job.command.iter().chain(&order.payload.args).cloned().collect();
-        let home = Some(user.home.as_path()).filter(|home| job.user.is_some() && home.exists());
-        let directory = job.working_directory.as_deref().or(home).unwrap_or(Path::new("/"));
+        let home = || Some(user.home.as_path()).filter(|home| job.user.is_some() && home.exists());
+        let directory = job.working_directory.as_deref().or_else(home).unwrap_or(Path::new("/"));
         let mut spec = SpawnSpec::new(&command, &environment, directory).map_err(|e| e.to_string())?;
         spec.identity = identity;
         spec.umask = job.umask;

@@ -38,6 +38,9 @@ pub struct Loaded {
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// The files of these jobs have problems: where they are missing from the next [`Event::Load`], what is known of them
+    /// and what waits for them is kept. Comes before each load.
+    Refused(Refused),
     /// These are all jobs from now on, sorted by name: at start, and after each reload.
     Load(Vec<Loaded>),
     /// The answer to [`super::Effect::Arm`]: the first slot after the instant that was named.
@@ -124,6 +127,26 @@ pub enum Event {
     },
     /// The end of ebbd is asked for; a second time means at once.
     Shutdown,
+}
+
+/// Jobs whose files could not be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// These, by name.
+    Names(Vec<String>),
+    /// All of them: the directory could not be read.
+    All,
+}
+
+impl Refused {
+    /// Whether the file of this job is among them.
+    #[must_use]
+    pub fn has(&self, job: &str) -> bool {
+        match self {
+            Self::Names(names) => names.iter().any(|name| name == job),
+            Self::All => true,
+        }
+    }
 }
 
 /// A process, as a pid alone does not name it.

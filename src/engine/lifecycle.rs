@@ -67,8 +67,9 @@ impl Engine {
             if run.job != *name || run.is_active() || run.is_backing_off(now.mono) || held {
                 continue;
             }
-            run.state = State::Starting { stop: None };
             run.policy = Rc::clone(&job.policy);
+            let deadline = run.policy.timeout_ms.map(|ms| now.mono.plus_ms(ms));
+            run.state = State::Starting { stop: None, deadline };
             active += 1;
             out.push(Effect::Start(Box::new(Order {
                 run: run.id,
@@ -92,7 +93,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         let Some(run) = self.run_mut(id) else { return };
-        let State::Starting { stop } = run.state else { return };
+        let State::Starting { stop, .. } = run.state else { return };
         let since = Since { wall: now.wall, mono: now.mono };
         run.enforcement = enforcement;
         run.state = State::Running { since, deadline: run.policy.timeout_ms.map(|ms| now.mono.plus_ms(ms)) };
@@ -136,7 +137,8 @@ impl Engine {
     pub(super) fn over_limit(&mut self, id: RunId, out: &mut Vec<Effect>) {
         let Some(run) = self.run_mut(id) else { return };
         if let State::Running { since, .. } | State::Stopping { since, .. } = run.state {
-            run.state = State::Stopping { since, why: Why::OverLimit, kill_at: None };
+            let why = run.why().unwrap_or(Why::OverLimit);
+            run.state = State::Stopping { since, why, kill_at: None };
             out.push(Effect::Kill { run: id });
         }
     }
@@ -155,7 +157,11 @@ impl Engine {
         let Some(run) = self.run_mut(id) else { return };
         match run.state {
             State::Waiting { .. } | State::Stopping { .. } => {}
-            State::Starting { stop } => run.state = State::Starting { stop: Some(stop.unwrap_or(why)) },
+            // What is on its way to its program has nothing to clean up.
+            State::Starting { stop, .. } => {
+                run.state = State::Starting { stop: Some(stop.unwrap_or(why)), deadline: None };
+                out.push(Effect::Kill { run: id });
+            }
             State::Running { since, .. } => {
                 let kill_at = Some(now.mono.plus_ms(run.policy.grace_ms));
                 run.state = State::Stopping { since, why, kill_at };

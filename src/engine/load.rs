@@ -40,7 +40,7 @@ impl Engine {
         let restored = self.restored.take();
         let is_first = restored.is_some();
         let mut known = std::mem::take(&mut self.jobs);
-        let mut facts = Vec::new();
+        let mut facts = std::mem::take(&mut self.absent);
         if let Some(restored) = restored {
             facts = restored.jobs;
             self.runs = restored.runs.into_iter().map(|run| restore(run, now)).collect();
@@ -55,8 +55,10 @@ impl Engine {
             self.adopt(now, job, old, old_facts, out);
         }
         let gone = known.into_iter().map(|job| job.name.to_string());
-        let gone: Vec<String> =
-            gone.chain(facts.into_iter().map(|f| f.job).filter(|name| self.find(name).is_none())).collect();
+        let (kept, removed): (Vec<_>, Vec<_>) =
+            facts.into_iter().filter(|f| self.find(&f.job).is_none()).partition(|f| self.refused.has(&f.job));
+        self.absent = kept;
+        let gone: Vec<String> = gone.chain(removed.into_iter().map(|f| f.job)).collect();
         for name in gone {
             out.push(Effect::Record(Recorded::JobRemoved { job: name }));
         }
@@ -94,7 +96,7 @@ impl Engine {
         let orphans: Vec<_> = self
             .runs
             .iter()
-            .filter(|r| !r.is_active() && self.find(&r.job).is_none())
+            .filter(|r| !r.is_active() && self.find(&r.job).is_none() && !self.refused.has(&r.job))
             .map(|r| r.id)
             .collect();
         for id in orphans {

@@ -24,14 +24,14 @@ mod simulation;
 mod tests;
 
 pub use effect::{Effect, Order, Reply};
-pub use event::{ClientId, DefinitionRef, Event, Exit, JobIndex, Loaded, Process, Target};
+pub use event::{ClientId, DefinitionRef, Event, Exit, JobIndex, Loaded, Process, Refused, Target};
 pub use job::{Last, Next};
 pub use load::{Restored, RestoredRun};
 pub use policy::Policy;
 pub use view::{JobView, RunView};
 
 use crate::clock::{Mono, Now, Wall};
-use crate::journal::record::RunId;
+use crate::journal::record::{JobFacts, RunId};
 use job::Job;
 use run::Run;
 
@@ -52,6 +52,10 @@ pub struct Engine {
     runs: Vec<Run>,
     next_run: RunId,
     random: fastrand::Rng,
+    /// Jobs whose files have problems, as of the latest load.
+    refused: Refused,
+    /// What is known of those among them that are not in force.
+    absent: Vec<JobFacts>,
     /// What the journal knew, until the first load has taken it over.
     restored: Option<Box<Restored>>,
     shutdown: Shutdown,
@@ -74,6 +78,8 @@ impl Engine {
             runs: Vec::new(),
             next_run: restored.next_run.max(1),
             random: fastrand::Rng::with_seed(seed),
+            refused: Refused::Names(Vec::new()),
+            absent: Vec::new(),
             restored: Some(Box::new(restored)),
             shutdown: Shutdown::No,
         }
@@ -84,6 +90,7 @@ impl Engine {
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
         match event {
+            Event::Refused(refused) => self.refused = refused,
             Event::Load(jobs) => self.load(now, jobs, &mut out),
             Event::Armed { job, slot } => self.armed(job, slot),
             Event::Due => self.due(now, &mut out),

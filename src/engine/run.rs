@@ -33,7 +33,7 @@ pub(super) enum State {
     /// Accepted; starts when its job has room and, for a retry, its delay has passed.
     Waiting { not_before: Option<Mono> },
     /// The shell was told to start it; a stop that came meanwhile is carried out once it runs.
-    Starting { stop: Option<Why> },
+    Starting { stop: Option<Why>, deadline: Option<Mono> },
     /// Its program runs.
     Running { since: Since, deadline: Option<Mono> },
     /// It was asked to end; at `kill_at` it is ended, `None` when that has happened.
@@ -80,7 +80,7 @@ impl Run {
     pub(super) fn why(&self) -> Option<Why> {
         match self.state {
             State::Stopping { why, .. } => Some(why),
-            State::Starting { stop } => stop,
+            State::Starting { stop, .. } => stop,
             State::Waiting { .. } | State::Running { .. } => None,
         }
     }
@@ -89,8 +89,7 @@ impl Run {
     pub(super) fn wake(&self) -> Option<Mono> {
         match self.state {
             State::Waiting { not_before } => not_before,
-            State::Starting { .. } => None,
-            State::Running { deadline, .. } => deadline,
+            State::Starting { deadline, .. } | State::Running { deadline, .. } => deadline,
             State::Stopping { kill_at, .. } => kill_at,
         }
     }

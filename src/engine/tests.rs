@@ -467,6 +467,44 @@ fn a_stop_before_the_program_runs_is_carried_out_once_it_does() {
 }
 
 #[test]
+fn a_start_that_hangs_times_out_and_can_be_ended() {
+    let timed = Policy { timeout_ms: Some(5_000), ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", timed)]);
+    rig.demand("a");
+    assert_eq!(rig.pass(5_000), [Effect::Kill { run: 1 }]);
+    assert!(rig.pass(60_000).is_empty());
+    assert_eq!(ends(&rig.exited(1, Exit::Signal(9)))[0].outcome, Outcome::Timeout);
+    rig.demand("a");
+    assert_eq!(rig.send(Event::Shutdown), [Effect::Kill { run: 2 }]);
+}
+
+#[test]
+fn a_file_with_a_problem_at_the_start_loses_nothing_of_its_job() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    rig.send(Event::Pause { client: 1, job: "a".into() });
+    let facts = rig.engine.facts(JobIndex(0)).unwrap();
+    let queued = crate::journal::record::Queued {
+        id: 7,
+        job: "a".into(),
+        trigger: Trigger::Manual,
+        attempt: 1,
+        slot: None,
+        not_before: None,
+        uid: Some(0),
+        retry_of: None,
+        payload: Payload::default(),
+    };
+    let run = super::RestoredRun { queued_at: rig.now.wall, queued, started: None };
+    let mut engine = Engine::new(Restored { jobs: vec![facts], runs: vec![run], next_run: 8 }, 1);
+    let _ = engine.handle(rig.now, Event::Refused(super::Refused::Names(vec!["a".into()])));
+    assert_eq!(engine.handle(rig.now, Event::Load(Vec::new())), [], "nothing is removed, nothing is dropped");
+    let _ = engine.handle(rig.now, Event::Refused(super::Refused::Names(Vec::new())));
+    let effects = engine.handle(rig.now, Event::Load(vec![loaded("a", hourly())]));
+    assert_eq!(starts(&effects), [7], "what waited starts once its job is back");
+    assert!(engine.job(JobIndex(0)).unwrap().paused, "and a pause is not forgotten");
+}
+
+#[test]
 fn what_the_journal_could_not_take_does_not_run_later() {
     let mut rig = Rig::new(vec![loaded("a", policy())]);
     rig.demand("a");

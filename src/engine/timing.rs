@@ -147,8 +147,7 @@ impl Engine {
                     let name = run.job.clone();
                     self.pump(&name, now, out);
                 }
-                State::Starting { .. } => {}
-                State::Running { .. } => self.end(id, Why::Timeout, now, out),
+                State::Starting { .. } | State::Running { .. } => self.end(id, Why::Timeout, now, out),
                 State::Stopping { since, why, .. } => {
                     run.state = State::Stopping { since, why, kill_at: None };
                     out.push(Effect::Kill { run: id });

@@ -242,7 +242,7 @@ pub struct Skipped {
     pub trigger: Trigger,
     /// Why.
     pub reason: SkipReason,
-    /// The (latest) slot that was skipped.
+    /// The slot that was skipped; of several that were missed, the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Wall>,
 }

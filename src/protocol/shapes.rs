@@ -66,7 +66,7 @@ pub struct JobStatus {
     pub enabled: bool,
     /// Whether `ebb pause` holds it back.
     pub paused: bool,
-    /// `running`, `waiting`, `paused`, `off` or `idle`.
+    /// `running`, `stopping`, `waiting`, `paused`, `off` or `idle`.
     pub state: String,
     /// Its crontab expressions.
     #[serde(default)]

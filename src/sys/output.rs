@@ -15,7 +15,13 @@ use nix::unistd::{Whence, ftruncate, lseek};
 /// # Errors
 /// Whatever open(2) says.
 pub fn create(path: &Path) -> io::Result<OwnedFd> {
-    let file = OpenOptions::new().append(true).read(true).create(true).mode(0o640).open(path)?;
+    let file = OpenOptions::new()
+        .append(true)
+        .read(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
     Ok(file.into())
 }
 

@@ -285,3 +285,23 @@ fn five_hundred_jobs_are_reloaded_at_once() {
     let report = reload(&ebbd);
     assert_eq!((&report["changed"], &report["added"]), (&json!([]), &json!([])), "{report}");
 }
+
+#[test]
+fn a_typo_at_a_restart_loses_no_demand_and_forgets_no_pause() {
+    let long = "command = [\"sh\", \"-c\", \"exec sleep 600\"]\ngrace = \"100ms\"\n";
+    let ebbd = &mut Ebbd::start(&[("long", long)]);
+    ebbd.demand("long");
+    ebbd.until("the run", || ebbd.status("long")["state"] == "running");
+    let waiting = ebbd.demand("long");
+    ebbd.call("Pause", json!({"job": "long"})).unwrap();
+    ebbd.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(ebbd.wait_end(), Some(0));
+    ebbd.write_job("long", "comand = [\"true\"]\n");
+    ebbd.restart();
+    assert_eq!(ebbd.call("Status", json!({"job": "long"})), Err("NoSuchJob".to_owned()));
+    ebbd.write_job("long", "command = [\"true\"]\n");
+    ebbd.call("Reload", json!({})).unwrap();
+    let reply = ebbd.call("Wait", json!({ "run": waiting })).unwrap();
+    assert_eq!(reply["result"]["outcome"], "success", "{reply}");
+    assert_eq!(ebbd.status("long")["paused"], true);
+}
