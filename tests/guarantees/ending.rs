@@ -62,3 +62,17 @@ fn a_second_request_to_end_is_carried_out_at_once() {
     let line = result(&ebbd, run);
     assert_eq!((&line["outcome"], &line["signal"]), (&json!("canceled"), &json!(9)), "{line}");
 }
+
+#[test]
+fn a_run_that_is_just_about_to_start_is_ended_or_kept_for_the_next_one() {
+    let mut ebbd = Ebbd::start(&[("long", "command = [\"sleep\", \"1000\"]\n")]);
+    for _ in 0..5 {
+        let run = ebbd.demand("long");
+        ebbd.signal(Signal::SIGTERM);
+        assert_eq!(ebbd.wait_end(), Some(0));
+        ebbd.restart();
+        ebbd.call("Stop", json!({"job": "long"})).unwrap();
+        assert_eq!(result(&ebbd, run)["outcome"], "canceled");
+        assert_eq!((count(&ebbd, "queued", run), count(&ebbd, "finished", run)), (1, 1));
+    }
+}

@@ -1,5 +1,7 @@
 //! A trigger that comes during a run of the same job means what `overlap` says, and is never lost without a word.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use crate::harness::Ebbd;
@@ -151,4 +153,23 @@ fn stopping_a_job_ends_what_runs_and_drops_what_waits() {
     assert!(history.iter().all(|line| line["outcome"] == "canceled"), "{history:?}");
     assert_eq!(history.iter().filter(|line| line["started_at"].is_string()).count(), 1, "{history:?}");
     gate.open();
+}
+
+#[test]
+fn a_stop_that_comes_before_the_program_runs_is_not_lost() {
+    let ebbd = Ebbd::start(&[("long", "command = [\"sleep\", \"1000\"]\n")]);
+    let mut caller = ebbd.connect();
+    for _ in 0..20 {
+        // Both are there before the first is carried out.
+        let calls = [
+            json!({"method": "io.ebb.Control.RunNow", "parameters": {"job": "long"}}),
+            json!({"method": "io.ebb.Control.Stop", "parameters": {"job": "long"}}),
+        ];
+        let bytes: Vec<u8> = calls.iter().flat_map(|call| format!("{call}\0").into_bytes()).collect();
+        caller.stream.write_all(&bytes).unwrap();
+        let run = caller.receive().unwrap()["parameters"]["run"].clone();
+        assert_eq!(caller.receive().unwrap()["parameters"]["runs"], json!([run]));
+        let line = caller.call("Wait", json!({ "run": run })).unwrap()["result"].clone();
+        assert_eq!(line["outcome"], "canceled", "{line}");
+    }
 }

@@ -1,11 +1,12 @@
 //! Nothing is lost with an ebbd that dies or is stopped: no accepted demand, no run, no end that the kernel still knows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ebbd, is_alive, number_in, wait_until};
+use crate::harness::{Ebbd, is_alive, number_in, skips_without_root, wait_until};
 use crate::helpers::gate::Gate;
 use crate::helpers::proc::kernel;
 
@@ -193,6 +194,34 @@ fn a_run_whose_job_was_removed_while_nobody_was_there_goes_on_to_its_end() {
     let line = result(&ebbd, run);
     assert!(["success", "lost"].contains(&line["outcome"].as_str().unwrap()), "{line}");
     assert_eq!((count(&ebbd, "finished", run), count(&ebbd, "finished", waiting)), (1, 1));
+}
+
+#[test]
+fn the_limits_of_a_run_hold_on_after_a_crash() {
+    if skips_without_root("restart::the_limits_of_a_run_hold_on_after_a_crash") {
+        return;
+    }
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    let fat = gate.command(&["python3", "-c", "x = bytearray(200 << 20)"]);
+    ebbd.write_job("fat", &format!("{fat}[memory]\nmax = \"40M\"\n"));
+    let loud = gate.command(&["sh", "-c", "yes 'a line of a flood' | head -c 20000000; echo; echo the end"]);
+    ebbd.write_job("loud", &format!("{loud}[output]\nmax = \"1M\"\n"));
+    let mut ebbd = ebbd.go();
+    let (fat, loud) = (ebbd.demand("fat"), ebbd.demand("loud"));
+    ebbd.until_started(fat);
+    ebbd.until_started(loud);
+    ebbd.crash();
+    ebbd.restart();
+    gate.open();
+    let line = result(&ebbd, fat);
+    assert_eq!(line["outcome"], "oom-kill", "{line}");
+    result(&ebbd, loud);
+    let path = ebbd.path("state/output/loud").join(format!("{loud}.log"));
+    let facts = std::fs::metadata(&path).unwrap();
+    assert!(facts.blocks() * 512 <= 1 << 20, "{} bytes on disk", facts.blocks() * 512);
+    let text = std::fs::read(&path).unwrap();
+    assert!(text.ends_with(b"\nthe end\n"), "its newest part is there");
 }
 
 #[test]
