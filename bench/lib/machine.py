@@ -31,7 +31,7 @@ def describe() -> Machine:
     pure_v2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return Machine(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        kernel=f"Linux {platform.release()}",
+        kernel="Linux " + platform.release().split("-")[0],
         system=_value(Path("/etc/os-release"), "PRETTY_NAME", "=").strip('"'),
         cpu=_value(Path("/proc/cpuinfo"), "model name", ":"),
         cores=len(os.sched_getaffinity(0)),
