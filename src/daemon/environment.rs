@@ -18,8 +18,8 @@ pub struct Host {
     pub home: String,
     /// ebbd's own LANG.
     pub lang: Option<String>,
-    /// The job's zone, else ebbd's own TZ.
-    pub tz: Option<String>,
+    /// The job's zone, else ebbd's own TZ, else the host's zone.
+    pub tz: String,
 }
 
 /// Names and values for a run. Later ones win: the host's, the files', the job's `environment`, the demand's, and
@@ -41,9 +41,7 @@ pub fn of_run(
     set("USER", host.user.clone());
     set("LOGNAME", host.user.clone());
     set("LANG", host.lang.clone().unwrap_or_else(|| "C.UTF-8".to_owned()));
-    if let Some(tz) = &host.tz {
-        set("TZ", tz.clone());
-    }
+    set("TZ", host.tz.clone());
     for (name, value) in files.into_iter().chain(job.iter().cloned()).chain(order.payload.env.iter().cloned())
     {
         set(&name, value);
@@ -81,8 +79,7 @@ mod tests {
                 ..Payload::default()
             },
         };
-        let host =
-            Host { user: "web".into(), home: "/srv".into(), lang: None, tz: Some("Europe/Berlin".into()) };
+        let host = Host { user: "web".into(), home: "/srv".into(), lang: None, tz: "Europe/Berlin".into() };
         let files = vec![pair("A", "file"), pair("B", "file"), pair("C", "file")];
         let job = [pair("B", "job"), pair("C", "job"), pair("PATH", "/opt/bin")];
         let environment = of_run(&host, files, &job, &order);

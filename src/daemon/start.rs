@@ -163,7 +163,12 @@ fn environment_of(job: &Definition, order: &Order, user: &User) -> Result<Vec<(S
         user: user.name.clone(),
         home: user.home.display().to_string(),
         lang: std::env::var("LANG").ok(),
-        tz: job.timing.timezone.clone().or_else(|| std::env::var("TZ").ok()),
+        tz: job
+            .timing
+            .timezone
+            .clone()
+            .or_else(|| std::env::var("TZ").ok())
+            .unwrap_or_else(sys::zoneinfo::host_zone),
     };
     Ok(environment::of_run(&host, files, &job.environment, order))
 }

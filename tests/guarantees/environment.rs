@@ -47,6 +47,7 @@ fn a_run_gets_a_clean_environment_of_these_names_and_no_other() {
         "LANG",
         "LOGNAME",
         "PATH",
+        "TZ",
         "USER",
     ];
     assert_eq!(names, expected);
