@@ -28,7 +28,8 @@ fn a_second_ebbd_on_the_same_socket_is_refused_and_leaves_nothing_behind() {
     second.spawn();
     assert_eq!(second.wait_end(), Some(71));
     assert!(second.log().contains("another ebbd listens on"), "{}", second.log());
-    for leaf in leaves.as_array().unwrap() {
+    // Where there are no control groups the list is not there.
+    for leaf in leaves.as_array().into_iter().flatten() {
         let base = std::path::Path::new(leaf.as_str().unwrap()).parent().unwrap();
         assert!(!base.exists(), "{} is left", base.display());
     }

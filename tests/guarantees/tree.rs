@@ -75,7 +75,7 @@ grace = "300ms"
 #[test]
 fn a_stop_signal_of_the_jobs_choice_reaches_the_whole_tree() {
     let job = r#"
-command = ["sh", "-c", "(trap 'echo child; exit 0' USR1; echo up; while :; do sleep 0.05; done) & trap 'wait; echo parent; exit 3' USR1; wait"]
+command = ["sh", "-c", "trap 'wait; echo parent; exit 3' USR1; (trap 'echo child; exit 0' USR1; echo up; while :; do sleep 0.05; done) & while :; do sleep 0.05; done"]
 stop-signal = "SIGUSR1"
 grace = "20s"
 "#;
