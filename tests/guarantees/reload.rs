@@ -294,7 +294,7 @@ fn a_typo_at_a_restart_loses_no_demand_and_forgets_no_pause() {
     ebbd.until("the run", || ebbd.status("long")["state"] == "running");
     let waiting = ebbd.demand("long");
     ebbd.call("Pause", json!({"job": "long"})).unwrap();
-    ebbd.signal(nix::sys::signal::Signal::SIGTERM);
+    ebbd.signal(Signal::SIGTERM);
     assert_eq!(ebbd.wait_end(), Some(0));
     ebbd.write_job("long", "comand = [\"true\"]\n");
     ebbd.restart();
