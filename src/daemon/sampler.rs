@@ -22,11 +22,13 @@ pub(super) struct Sampler {
     live: Arc<Live>,
     pause: Duration,
     last_disk: u64,
+    /// Not before this is the memory looked at again.
+    memory_from: Instant,
 }
 
 impl Sampler {
     pub(super) fn new(live: Arc<Live>) -> Self {
-        Self { live, pause: FIRST, last_disk: 0 }
+        Self { live, pause: FIRST, last_disk: 0, memory_from: Instant::now() }
     }
 
     /// How long until the next look.
@@ -46,10 +48,14 @@ impl Sampler {
             self.live.seen.shared.store(shared, Ordering::Relaxed);
         }
         let began = Instant::now();
+        if began < self.memory_from {
+            return false;
+        }
         let Some(anon) = self.live.tree.current_anon() else { return false };
         if !is_watched {
             // Summing up the pages of a large process takes a while; it shall never be more than a fiftieth of the time.
-            self.pause = self.pause.max(began.elapsed() * 50);
+            // The output is looked at all the same: a flood does not wait.
+            self.memory_from = began + began.elapsed() * 50;
         }
         self.live.seen.peak_anon.fetch_max(anon, Ordering::Relaxed);
         is_watched && self.live.memory.max.is_some_and(|max| anon > max)
