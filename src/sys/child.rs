@@ -114,12 +114,6 @@ pub fn set_subreaper() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
-/// Whether this process is the first of its pid namespace, and so inherits every orphan in it.
-#[must_use]
-pub fn is_pid1() -> bool {
-    std::process::id() == 1
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;

@@ -1,27 +1,10 @@
 //! A run that failed is tried again as its job says, later each time, and never where that would be blind.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{Ebbd, skips_without_root};
 use crate::helpers::gate::Gate;
-
-const TICKS: &str = "command = [\"true\"]\nschedule = \"* * * * * *\"\n";
-
-fn ms(instant: &Value) -> i64 {
-    let text = instant.as_str().unwrap_or_else(|| panic!("no instant: {instant}"));
-    text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
-}
-
-/// What became of a job's triggers, oldest first.
-fn history_of(ebbd: &Ebbd, job: &str) -> Vec<Value> {
-    ebbd.history().into_iter().filter(|line| line["job"] == job).collect()
-}
-
-/// Waits until another job has had so many slots, so that this one would have had them too.
-fn let_slots_pass(ebbd: &Ebbd, ticker: &str, count: usize) {
-    let before = history_of(ebbd, ticker).len();
-    ebbd.until("slots to pass", || history_of(ebbd, ticker).len() >= before + count);
-}
+use crate::helpers::slots::{TICKS, history_of, let_slots_pass, ms};
 
 #[test]
 fn retries_wait_longer_each_time_and_end_with_the_last_attempt() {

@@ -5,27 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::harness::Ebbd;
-
-const TICKS: &str = "command = [\"true\"]\nschedule = \"* * * * * *\"\n";
-
-fn ms(instant: &Value) -> i64 {
-    let text = instant.as_str().unwrap_or_else(|| panic!("no instant: {instant}"));
-    text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
-}
+use crate::helpers::slots::{TICKS, history_of, let_slots_pass, ms};
 
 fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
-}
-
-/// What became of a job's triggers, oldest first.
-fn history_of(ebbd: &Ebbd, job: &str) -> Vec<Value> {
-    ebbd.history().into_iter().filter(|line| line["job"] == job).collect()
-}
-
-/// Waits until another job has had so many slots, so that this one would have had them too.
-fn let_slots_pass(ebbd: &Ebbd, ticker: &str, count: usize) {
-    let before = history_of(ebbd, ticker).len();
-    ebbd.until("slots to pass", || history_of(ebbd, ticker).len() >= before + count);
 }
 
 #[test]

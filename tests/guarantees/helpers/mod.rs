@@ -3,5 +3,6 @@
 pub(crate) mod gate;
 pub(crate) mod past;
 pub(crate) mod proc;
+pub(crate) mod slots;
 pub(crate) mod stranger;
 pub(crate) mod tmpfs;
