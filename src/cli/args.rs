@@ -5,8 +5,10 @@ use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates as Offer;
 
+use super::offers;
 use crate::limits;
 use crate::words::Outcome;
 
@@ -32,6 +34,12 @@ the client with 130 and leaves the run alone.";
 const NEXT_HELP: &str = "\
 A time that does not exist on a day (the clock is set forward) runs right after the gap; one that comes twice runs the \
 first time. Where that has happened, a remark says so.";
+
+const COMPLETIONS_HELP: &str = "\
+bash:  source <(ebb completions bash)                         # in ~/.bashrc
+zsh:   source <(ebb completions zsh)                          # in ~/.zshrc, after compinit
+fish:  ebb completions fish > ~/.config/fish/completions/ebb.fish
+The Debian package has them installed already.";
 
 /// Starts jobs, shows what they did and what they cost.
 #[derive(Debug, Parser)]
@@ -73,6 +81,9 @@ pub(super) enum Verb {
     Check(Check),
     /// What enforces limits on this host, and why nothing stronger
     Doctor(Plain),
+    /// Print the script that makes a shell complete ebb's command lines
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(Completions),
 }
 
 /// `ebb run-now` and no other verb.
@@ -89,6 +100,7 @@ struct RunNowAlone {
 #[derive(Debug, Args)]
 pub(super) struct RunNow {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: String,
     /// Wait for its end and exit as it did
     #[arg(long)]
@@ -113,6 +125,7 @@ pub(super) struct RunNow {
 #[derive(Debug, Args)]
 pub(super) struct Status {
     /// This job alone, in detail
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: Option<String>,
     /// Print a JSON array
     #[arg(long)]
@@ -123,6 +136,7 @@ pub(super) struct Status {
 #[command(group(ArgGroup::new("what").args(["job", "schedule"]).required(true)))]
 pub(super) struct Next {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: Option<String>,
     /// A crontab expression to try out; several are read as one job's (an `H` as that of a job without a name)
     #[arg(long, value_name = "EXPR")]
@@ -144,12 +158,13 @@ pub(super) struct Next {
 #[derive(Debug, Args)]
 pub(super) struct History {
     /// Of this job alone
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: Option<String>,
     /// What ended since then: `2h` or `7d` ago, a day such as `2026-01-31`, or an RFC 3339 instant
     #[arg(long, value_name = "WHEN")]
     pub(super) since: Option<String>,
     /// Of this outcome alone
-    #[arg(long, value_parser = outcome)]
+    #[arg(long, value_parser = outcome, add = Offer::new(offers::outcomes))]
     pub(super) outcome: Option<Outcome>,
     /// So many, the newest
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
@@ -162,6 +177,7 @@ pub(super) struct History {
 #[derive(Debug, Args)]
 pub(super) struct Logs {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: String,
     /// Of this run [default: the latest]
     #[arg(long, value_name = "ID")]
@@ -175,9 +191,10 @@ pub(super) struct Logs {
 #[command(group(ArgGroup::new("what").args(["job", "run"]).required(true)))]
 pub(super) struct Stop {
     /// All runs of this job, those that wait included
+    #[arg(add = Offer::new(offers::jobs_with_runs))]
     pub(super) job: Option<String>,
     /// This run
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = Offer::new(offers::runs))]
     pub(super) run: Option<u64>,
     /// Print JSON
     #[arg(long)]
@@ -187,6 +204,7 @@ pub(super) struct Stop {
 #[derive(Debug, Args)]
 pub(super) struct OneJob {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: String,
     /// Print JSON
     #[arg(long)]
@@ -203,10 +221,25 @@ pub(super) struct Plain {
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// Where the job files are [default: where ebbd looks for them]
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// Which shell
+    pub(super) shell: Shell,
+}
+
+/// The shells that are completed in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// Reads a command line, the name of the program first.
