@@ -9,20 +9,9 @@ use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Offer;
 
 use super::offers;
+use crate::exit;
 use crate::limits;
 use crate::words::Outcome;
-
-/// Shown below the list of verbs.
-const AFTER_HELP: &str = "\
-Exit codes:
-    0  done
-    1  the run failed (`run-now --wait` gives the run's own code)
-    2  usage
-   69  ebbd does not answer
-   71  the system refused something
-   75  busy or full; try again
-   77  not allowed
-   78  a job file has a problem";
 
 const RUN_NOW: &str = "Start a run of a job now";
 
@@ -43,7 +32,7 @@ The Debian package has them installed already.";
 
 /// Starts jobs, shows what they did and what they cost.
 #[derive(Debug, Parser)]
-#[command(name = "ebb", version, arg_required_else_help = true, after_help = AFTER_HELP, max_term_width = 110)]
+#[command(name = "ebb", version, arg_required_else_help = true, after_help = exit_codes(), max_term_width = 110)]
 pub(super) struct Cli {
     /// The socket of the ebbd to talk to [env: EBB_SOCKET]
     #[arg(long, value_name = "PATH", global = true)]
@@ -267,6 +256,12 @@ fn read<T: Parser>(line: &[OsString]) -> Result<T, clap::Error> {
     let mut command = ManuallyDrop::new(T::command());
     let mut matches = command.try_get_matches_from_mut(line)?;
     T::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Shown below the list of verbs. What `run-now` alone ends with stands in its own help.
+fn exit_codes() -> String {
+    let own = exit::MEANINGS.iter().filter(|m| !m.ebb.is_empty() && m.code < exit::TIMED_OUT);
+    own.fold("Exit codes:".to_owned(), |text, m| format!("{text}\n  {:>3}  {}", m.code.0, m.ebb))
 }
 
 /// The whole command line as clap knows it, for man pages and completions.
