@@ -130,7 +130,10 @@ for guest in "${guests[@]}"; do
   images+=($!)
 done
 step "building ebb and the tests"
-make --no-print-directory release >.work/vm/release.log 2>&1 || { tail -n 30 .work/vm/release.log; exit 1; }
+# For a quick look: what is in dist/, such as binaries of a debug build, is taken as it is.
+if [ -z "${EBB_VM_DIST:-}" ]; then
+  make --no-print-directory release >.work/vm/release.log 2>&1 || { tail -n 30 .work/vm/release.log; exit 1; }
+fi
 build_tests || exit 1
 for job in "${images[@]}"; do wait "$job" || fail "an image could not be built"; done
 
