@@ -10,6 +10,7 @@ EBB_VM_ARTEFACTS=$state/artefacts
 export EBB_VM_GUEST EBB_VM_ARTEFACTS
 
 finish() { # why
+  systemd-analyze blame >"$EBB_VM_ARTEFACTS/blame"; systemd-analyze critical-chain > "$EBB_VM_ARTEFACTS/chain"; systemd-analyze >> "$EBB_VM_ARTEFACTS/chain"
   journalctl --no-pager -o short-monotonic >"$EBB_VM_ARTEFACTS/journal" 2>&1
   journalctl --no-pager -o json -u ebbd.service >"$EBB_VM_ARTEFACTS/ebbd.json" 2>&1
   tar -C "$EBB_VM_ARTEFACTS" -cf "$OUTPUT" . && sync "$OUTPUT"
@@ -25,7 +26,7 @@ install_ebb() {
   else
     # Until there is a package: the files it will have, and what its scripts will do.
     cp -r tree/. / && systemd-sysusers && systemd-tmpfiles --create
-    systemctl daemon-reload && systemctl enable --now ebbd.service
+    systemctl daemon-reload && systemctl enable --now ebbd.service && until ebb doctor; do sleep 0.2; done
   fi
 }
 

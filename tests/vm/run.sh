@@ -28,17 +28,20 @@ need() { # command, Debian package
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null || exit 1
 }
 
+image_of() { echo "$cache/$1-$(sha256sum tests/vm/image.sh | cut -c1-12)"; }
+
 # Made only where it is not there yet, also when two of these run at once.
 image() { # guest
-  local key dir
-  key=$(sha256sum tests/vm/image.sh | cut -c1-12)
-  dir=$cache/$1-$key
+  local dir
+  dir=$(image_of "$1")
   mkdir -p "$cache"
   exec 9>"$cache/$1.lock"
   flock 9
   [ -e "$dir/root.img" ] && return
   step "building the image of $1"
-  rm -rf "$cache/$1"-* && mkdir "$dir.part" || return 1
+  # Those that another state of the script has made, and that nobody has looked at for a day.
+  find "$cache" -mindepth 1 -maxdepth 1 -name "$1-*" -mtime +0 -exec rm -rf {} +
+  rm -rf "$dir.part" && mkdir "$dir.part" || return 1
   tests/vm/image.sh "$1" "$dir.part" >"$cache/$1.log" 2>&1 || { tail -n 20 "$cache/$1.log" >&2; return 1; }
   mv "$dir.part" "$dir"
   step "built the image of $1"
@@ -87,16 +90,16 @@ tree() { # directory
 # No KVM: it is not there in a container or a guest, and what is not always there is not what to test with.
 boot() { # guest
   local out=.work/vm/out/$1 image
-  image=$(echo "$cache/$1"-*/root.img)
+  image=$(image_of "$1")
   rm -rf "$out" && mkdir -p "$out"
   truncate -s 64M "$out/artefacts.tar"
   : >"$out/tests"
   local args=(-M pc -accel tcg,thread=multi -cpu max -smp "$smp" -m 2048 -nodefaults -display none
-    -kernel "${image%/*}/vmlinuz"
+    -kernel "$image/vmlinuz"
     -append "root=PARTUUID=ebb00001-01 rootwait rw quiet console=ttyS0 panic=-1 psi=1"
     -serial "file:$out/console" -serial "file:$out/tests" -serial "file:$out/end")
   disk() { args+=(-drive "if=none,id=$1,format=raw,file=$2" -device "nvme,drive=$1,serial=$1"); }
-  disk root "$image,snapshot=on"
+  disk root "$image/root.img,snapshot=on"
   disk input ".work/vm/in/$1.tar,readonly=on"
   disk output "$out/artefacts.tar"
   timeout -k 5 "$deadline_s" qemu-system-x86_64 "${args[@]}" 2>"$out/qemu" &
