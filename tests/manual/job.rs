@@ -2,7 +2,7 @@
 
 use ebb::job::{DOCS, Doc, KEYS, Key, Kind, Omitted, Table};
 
-use crate::mdoc::{self, literal, prose};
+use crate::mdoc::{self, argument, literal, prose};
 
 #[test]
 fn ebb_job_5_is_in_step_with_the_table_of_keys() {
@@ -30,8 +30,8 @@ fn entry(key: &Key, doc: &Doc) -> String {
         Omitted::Value(value) => format!("Default: `{value}`."),
         Omitted::Said(words) => format!("Default: {words}."),
     };
-    let example = literal(&format!("{} = {}", key.name, doc.example));
-    let text = prose(&format!("{} A value is {kind}. {default}", doc.text));
+    let example = argument(&format!("{} = {}", key.name, doc.example));
+    let text = prose(&format!("{} Value: {kind}. {default}", doc.text));
     format!(".It Cm {}\n{text}.Dl {example}\n", literal(key.name))
 }
 

@@ -15,7 +15,9 @@ fn exit_codes(said: impl Fn(&Meaning) -> &'static str) -> String {
     let used = MEANINGS.iter().filter(|meaning| !said(meaning).is_empty());
     used.map(|meaning| {
         let mut text = said(meaning).to_owned();
-        text[..1].make_ascii_uppercase();
+        if !text.starts_with("ebbd") {
+            text[..1].make_ascii_uppercase();
+        }
         format!(".It {}\n{}", meaning.code.0, mdoc::prose(&mdoc::sentence(&text)))
     })
     .collect()
