@@ -30,6 +30,9 @@ pub const ACCEPT_PAUSE_MS: u64 = 100;
 pub const FRAME_TIMEOUT_MS: u64 = 10_000;
 /// How long a client may leave a reply unread, in milliseconds; then it is closed.
 pub const REPLY_TIMEOUT_MS: u64 = 10_000;
+/// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
+/// milliseconds; then it goes all the same, and says so.
+pub const SETTLE_MS: u64 = 5_000;
 /// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
 pub const PART_TIMEOUT_MS: u64 = 1_000;
 /// Replies waiting for one client; a client that is further behind is closed.

@@ -73,6 +73,8 @@ impl Shell {
             ended: Vec::new(),
             fresh: Some((gathered.jobs, known)),
             is_over: false,
+            leaves_runs: false,
+            held_back: None,
             is_stirred: true,
             options,
         };
@@ -179,7 +181,9 @@ impl Shell {
             tracing::error!("cannot bring the journal to disk: {error}");
         }
         let _ = std::fs::remove_file(&self.options.places.socket);
-        self.ladder.remove();
+        if !self.leaves_runs || self.live.is_empty() {
+            self.ladder.remove();
+        }
         tracing::info!("ended");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::clock::Now;
-use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
+use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Order, Process, Reply};
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
@@ -55,6 +55,10 @@ pub(super) struct Shell {
     /// What was read at the start, until it is in force.
     pub(super) fresh: Option<(Vec<Loaded>, State)>,
     pub(super) is_over: bool,
+    /// Whether ebbd ends without its runs.
+    pub(super) leaves_runs: bool,
+    /// Runs that are not started while ebbd is about to go.
+    pub(super) held_back: Option<Vec<Order>>,
     /// Whether anything happened since memory was last given back.
     pub(super) is_stirred: bool,
 }
@@ -107,7 +111,7 @@ impl Shell {
                     }
                 }
                 Effect::Start(order) if refused.contains(&order.run) => {}
-                Effect::Start(order) => self.start(*order),
+                Effect::Start(order) => self.start_order(*order),
                 Effect::Signal { run } => self.with_live(run, Live::ask_to_end),
                 Effect::Kill { run } => self.with_live(run, Live::kill),
                 Effect::Reply { client, reply: Reply::Accepted { run, .. } } if refused.contains(&run) => {
@@ -195,6 +199,7 @@ impl Shell {
     pub(super) fn started(&mut self, run: RunId, process: Process) {
         if let Some(live) = self.live.iter().find(|live| live.id == run) {
             let (enforcement, cgroups) = (live.enforcement, live.tree.paths());
+            live.seen.is_unsettled.store(false, std::sync::atomic::Ordering::Relaxed);
             self.handle(Event::Started { run, process, enforcement, cgroups });
         }
     }

@@ -77,7 +77,7 @@ impl Watched {
                 }
             }
         }
-        let how = (!live.is_adopted).then(|| Live::reap(pidfd.get_ref()));
+        let how = (!live.is_adopted).then(|| live.take_exit(pidfd.get_ref()));
         grace(&live).await;
         live.note_leftover();
         let how = match how {
