@@ -41,6 +41,8 @@ pub const REPLIES_PENDING_MAX: usize = 64;
 pub const REPLY_MAX: usize = 64 * 1024 * 1024;
 /// How long the client waits for an answer that is no run's end, in milliseconds; then it says so and ends.
 pub const ANSWER_TIMEOUT_MS: u64 = 30_000;
+/// How long a shell's completion waits for ebbd to name its jobs, in milliseconds; then it offers what has come.
+pub const COMPLETION_TIMEOUT_MS: u64 = 1_000;
 /// How long a client that waits for a run's end tries to reach an ebbd that has gone, in milliseconds; then it gives up.
 pub const RECONNECT_MS: u64 = 60_000;
 /// Most instants that one `ebb next` shows; more are a mistake in its usage.

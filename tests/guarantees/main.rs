@@ -11,6 +11,7 @@ mod alone;
 mod calls;
 mod client;
 mod clients;
+mod completions;
 mod demands;
 mod ending;
 mod environment;
