@@ -104,6 +104,8 @@ pub const LINKS_MAX: usize = 40;
 
 /// A slot that ebbd wakes for later than this, in milliseconds, counts as missed (the clock jumped, or the host slept).
 pub const SLOT_LATE_MS: i64 = 60_000;
+/// Slots of one schedule are at least this far apart, in milliseconds: `every` has `EVERY_MIN_MS`, crontab its seconds.
+pub const SLOT_APART_MS: i64 = 1_000;
 /// A clock set back by no more than this, in milliseconds, does not make a slot run a second time; by more, it does.
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
@@ -131,6 +133,10 @@ pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
 /// Records kept in memory while the journal can't be written; what comes on top is lost with an error in the log.
 pub const UNWRITTEN_MAX: usize = 1000;
+/// Of these, how many may be skipped triggers, so that they leave room for what can't be told anew.
+pub const UNWRITTEN_SKIPPED_MAX: usize = 500;
+/// How long until the journal is tried again while something waits for it and nothing else happens, in milliseconds.
+pub const UNWRITTEN_RETRY_MS: u64 = 5_000;
 /// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
 pub const JOURNAL_TORN_KEEP: usize = 4;
 /// Warnings about single lines that one replay gives; the rest of them are counted.

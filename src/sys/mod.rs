@@ -6,6 +6,7 @@
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod descriptors;
 pub mod durable;
 pub mod memory;
 pub mod output;
@@ -19,6 +20,8 @@ pub mod tree;
 pub mod users;
 pub mod watch;
 pub mod zoneinfo;
+
+pub use raw::is_scarce;
 
 #[cfg(test)]
 mod testing;
