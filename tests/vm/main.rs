@@ -9,4 +9,8 @@ mod cgroups;
 mod harness;
 mod varlink;
 
+mod coming_from;
+mod package;
+mod package_gone;
 mod service;
+mod varlinkctl;
