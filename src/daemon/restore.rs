@@ -16,6 +16,7 @@ use crate::words::{OutputTo, StopReason};
 
 use super::Failure;
 use super::access::Gate;
+use super::begun;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
@@ -40,7 +41,7 @@ impl Shell {
         for path in [&mut options.places.state, &mut options.places.jobs] {
             *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
         }
-        let (journal, known) = open_journal(&state)?;
+        let (mut journal, mut known) = open_journal(&state)?;
         let mut store = Store::new(
             sys::durable::nameless(&state)
                 .map_err(Failure::os(format!("cannot write in {}", state.display())))?,
@@ -51,12 +52,17 @@ impl Shell {
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state);
+        let begun = begun::open(&state);
+        if let Some(begun) = &begun {
+            begun::settle(begun, &mut known, &ladder, &mut journal);
+        }
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0),
             journal,
             unwritten: Unwritten::default(),
             store,
             ladder,
+            begun,
             gate,
             own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),

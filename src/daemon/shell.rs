@@ -11,6 +11,7 @@ use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Ord
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
+use crate::sys::spawn::Begun;
 use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
@@ -30,6 +31,8 @@ pub(super) struct Shell {
     pub(super) unwritten: Unwritten,
     pub(super) store: Store,
     pub(super) ladder: Ladder,
+    /// Where children note that they have begun.
+    pub(super) begun: Option<Begun>,
     pub(super) gate: Gate,
     pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
