@@ -16,6 +16,7 @@ use crate::words::OutputTo;
 
 use super::Failure;
 use super::access::Gate;
+use super::carriers;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
@@ -136,7 +137,12 @@ impl Shell {
         };
         let job = self.definition(&started.job);
         let memory = job.as_ref().map(|j| j.memory).unwrap_or_default();
-        let to_file = job.as_ref().filter(|j| j.output.to == OutputTo::File);
+        let to_file = job.as_ref().filter(|j| match j.output.to {
+            OutputTo::File => true,
+            // There was no journal when it started.
+            OutputTo::Journal => self.outputs().has(&started.job, run),
+            OutputTo::Inherit | OutputTo::Null => false,
+        });
         let output =
             to_file.and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
         let live = Arc::new(Live {
@@ -179,6 +185,7 @@ impl Shell {
             tracing::error!("cannot bring the journal to disk: {error}");
         }
         let _ = std::fs::remove_file(&self.options.places.socket);
+        carriers::wait_for_all(&self.ladder);
         self.ladder.remove();
         tracing::info!("ended");
     }

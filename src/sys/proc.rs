@@ -66,6 +66,13 @@ pub fn shared_bytes(pid: i32) -> Option<u64> {
     Some(pages * u64::try_from(page).ok()?)
 }
 
+/// What a process was called with, program first (proc_pid_cmdline(5)). `None`: it has gone, or that is no text.
+#[must_use]
+pub fn arguments(pid: i32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(text.strip_suffix('\0')?.split('\0').map(str::to_owned).collect())
+}
+
 /// The kernel's id of this boot; a pid of another boot means nothing.
 ///
 /// # Errors

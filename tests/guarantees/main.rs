@@ -16,6 +16,7 @@ mod ending;
 mod environment;
 mod fuzz;
 mod journal;
+mod journal_output;
 mod limits;
 mod output;
 mod overlap;
