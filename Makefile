@@ -14,7 +14,7 @@ endif
 RELEASE_FLAGS := -C target-feature=+crt-static -C relocation-model=static
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test bench bench-quick lint fmt docs deny install clean
+.PHONY: help build release demo test test-vm bench bench-quick lint fmt docs deny install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ demo: release ## the main job: a real indexer, resident against ebb, measured
 
 test: ## all tests; what needs root is named where it is skipped
 	@tests/run.sh
+
+test-vm: ## the installed ebb on a real systemd, in two guests under QEMU
+	@tests/vm/run.sh
 
 bench: release ## figures at rest, latency, throughput, beside cron and a C daemon; written to bench/
 	$(PYTHON) bench/run.py --ebbd dist/ebbd --ebb dist/ebb --out bench
