@@ -53,8 +53,9 @@ lint: ## format, clippy without warnings
 fmt: ## format all code
 	$(CARGO) fmt
 
-docs: ## write the generated pages of docs/ anew
+docs: ## write what is generated in docs/ and man/ anew
 	EBB_BLESS=1 $(CARGO) test --locked --lib reference
+	EBB_BLESS=1 $(CARGO) test --locked --test manual
 
 deny: ## licences, advisories and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check

@@ -30,6 +30,9 @@ pub const ACCEPT_PAUSE_MS: u64 = 100;
 pub const FRAME_TIMEOUT_MS: u64 = 10_000;
 /// How long a client may leave a reply unread, in milliseconds; then it is closed.
 pub const REPLY_TIMEOUT_MS: u64 = 10_000;
+/// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
+/// milliseconds; then it goes all the same, and says so.
+pub const SETTLE_MS: u64 = 5_000;
 /// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
 pub const PART_TIMEOUT_MS: u64 = 1_000;
 /// Replies waiting for one client; a client that is further behind is closed.
@@ -38,6 +41,8 @@ pub const REPLIES_PENDING_MAX: usize = 64;
 pub const REPLY_MAX: usize = 64 * 1024 * 1024;
 /// How long the client waits for an answer that is no run's end, in milliseconds; then it says so and ends.
 pub const ANSWER_TIMEOUT_MS: u64 = 30_000;
+/// How long a shell's completion waits for ebbd to name its jobs, in milliseconds; then it offers what has come.
+pub const COMPLETION_TIMEOUT_MS: u64 = 1_000;
 /// How long a client that waits for a run's end tries to reach an ebbd that has gone, in milliseconds; then it gives up.
 pub const RECONNECT_MS: u64 = 60_000;
 /// Most instants that one `ebb next` shows; more are a mistake in its usage.
@@ -99,6 +104,8 @@ pub const LINKS_MAX: usize = 40;
 
 /// A slot that ebbd wakes for later than this, in milliseconds, counts as missed (the clock jumped, or the host slept).
 pub const SLOT_LATE_MS: i64 = 60_000;
+/// Slots of one schedule are at least this far apart, in milliseconds: `every` has `EVERY_MIN_MS`, crontab its seconds.
+pub const SLOT_APART_MS: i64 = 1_000;
 /// A clock set back by no more than this, in milliseconds, does not make a slot run a second time; by more, it does.
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
@@ -145,6 +152,10 @@ pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
 /// Records kept in memory while the journal can't be written; what comes on top is lost with an error in the log.
 pub const UNWRITTEN_MAX: usize = 1000;
+/// Of these, how many may be skipped triggers, so that they leave room for what can't be told anew.
+pub const UNWRITTEN_SKIPPED_MAX: usize = 500;
+/// How long until the journal is tried again while something waits for it and nothing else happens, in milliseconds.
+pub const UNWRITTEN_RETRY_MS: u64 = 5_000;
 /// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
 pub const JOURNAL_TORN_KEEP: usize = 4;
 /// Warnings about single lines that one replay gives; the rest of them are counted.

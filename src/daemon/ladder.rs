@@ -77,7 +77,7 @@ impl Ladder {
     /// The processes there; where there is no such place, the children of this ebbd.
     pub(super) fn sheltered(&self) -> Vec<i32> {
         match self.inner.sheltered() {
-            Some(shelter) => shelter.pids(),
+            Some(shelter) => shelter.pids().unwrap_or_default(),
             None => proc::own_children().unwrap_or_default(),
         }
     }

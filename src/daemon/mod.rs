@@ -8,6 +8,7 @@ pub mod environment;
 mod history;
 mod input;
 mod ladder;
+mod leave;
 mod live;
 mod load;
 mod names;
@@ -42,6 +43,7 @@ use crate::engine::{Event, Wake};
 use crate::exit;
 use crate::limits;
 use crate::places::Places;
+use crate::protocol::Refusal;
 use crate::sys;
 use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
@@ -115,7 +117,14 @@ async fn serve(options: Options) -> Result<(), Failure> {
     );
     let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
     let ended = main.turn(&mut shell, &listener).await;
+    if shell.leaves_runs {
+        main.settle(&mut shell).await;
+    }
     main.part(&mut shell).await;
+    // Once more, for what has happened while clients read their last answers; from here on nothing is waited for.
+    if shell.leaves_runs && !main.settle(&mut shell).await {
+        shell.warn_of_unsettled();
+    }
     shell.close();
     ended.map_err(Failure::os("the event loop can't go on"))
 }
@@ -169,6 +178,9 @@ impl Loop {
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
                     if self.accept_from.is_some() => self.accept_from = None,
+                // Nothing else may happen for hours: what waits for the journal is tried again.
+                () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
+                    if !shell.unwritten.is_empty() => {}
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
@@ -188,6 +200,23 @@ impl Loop {
         Ok(())
     }
 
+    /// Takes in messages alone, and starts nothing, until no run is between two states. False where that takes too long.
+    async fn settle(&mut self, shell: &mut Shell) -> bool {
+        shell.hold_back();
+        let patience = std::time::Duration::from_millis(limits::SETTLE_MS);
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            shell.settle();
+            if shell.is_settled() {
+                return true;
+            }
+            match tokio::time::timeout_at(deadline, self.input.recv()).await {
+                Ok(input) => self.take_in(shell, input),
+                Err(_) => return false,
+            }
+        }
+    }
+
     /// Lets every client go, after it has been told what there is to tell.
     async fn part(&mut self, shell: &mut Shell) {
         let mut left = std::mem::take(&mut shell.clients).len();
@@ -196,6 +225,7 @@ impl Loop {
             while left > 0 {
                 match self.input.recv().await {
                     Some(Input::ClientGone { .. }) => left -= 1,
+                    Some(input) if shell.leaves_runs => on_input(shell, input),
                     Some(_) => {}
                     None => return,
                 }
@@ -234,6 +264,11 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
             tracing::info!("asked to end");
             shell.handle(Event::Shutdown);
         }
+        Signal::Leave => {
+            tracing::info!("asked to end and to leave the runs alone");
+            shell.leaves_runs = true;
+            shell.is_over = true;
+        }
         Signal::Reload => drop(shell.reload()),
         Signal::Child => shell.reap_orphans(),
     }
@@ -241,6 +276,8 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
+        // What is not begun any more has not been accepted.
+        Input::Call { client, .. } if shell.leaves_runs => shell.refuse(client, &Refusal::ShuttingDown),
         Input::Call { client, caller, request, more, staged } => {
             shell.call(client, &caller, request, more, staged);
         }

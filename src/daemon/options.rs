@@ -24,6 +24,7 @@ Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group 
   --help          print this
 
 Signals: TERM or INT end it gracefully, a second one at once; HUP reads the job files again.
+         USR2 ends it and leaves its runs alone: the next ebbd takes them over.
 ";
 
 /// Everything that was asked for.

@@ -268,6 +268,11 @@ impl Shell {
                 self.refuse(client, &Refusal::QueueFull(why));
             }
             Decided::ShuttingDown => self.refuse(client, &Refusal::ShuttingDown),
+            Decided::NotKept => {
+                let why = "it is done, but could not be written to the journal: should ebbd die before it can be, it is \
+                           forgotten; ebbd's log says why";
+                self.refuse(client, &Refusal::System(why.to_owned()));
+            }
             Decided::NotRecorded => {
                 let why = "the demand could not be written to the journal, so it was not accepted; ebbd's log says why";
                 self.refuse(client, &Refusal::System(why.to_owned()));

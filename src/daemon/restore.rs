@@ -12,7 +12,7 @@ use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, 
 use crate::journal::{self, Inputs, State, Writer};
 use crate::sys;
 use crate::sys::users;
-use crate::words::OutputTo;
+use crate::words::{OutputTo, StopReason};
 
 use super::Failure;
 use super::access::Gate;
@@ -74,6 +74,8 @@ impl Shell {
             ended: Vec::new(),
             fresh: Some((gathered.jobs, known)),
             is_over: false,
+            leaves_runs: false,
+            held_back: None,
             is_stirred: true,
             options,
         };
@@ -89,8 +91,9 @@ impl Shell {
             next_run: self.engine.next_run(),
         });
         let record = Record { at: sys::clock::now().wall, event: opened };
-        if let Err(error) = self.unwritten.append(&mut self.journal, &record) {
+        if let Err(error) = self.journal.append(&record) {
             tracing::error!("cannot write to the journal: {error}");
+            self.unwritten.keep(&record);
         }
         // On another boot the runs of the one before are over, whoever has their pids by now.
         if let Some((_, known)) = &mut self.fresh {
@@ -114,6 +117,12 @@ impl Shell {
         self.handle(Event::Load(jobs));
         for (run, start) in known.under_way() {
             self.take_over(run.queued.id, &start.started, start.rebooted);
+            // The earlier ebbd may have died between the decision and the deed.
+            match run.stopping {
+                Some((_, StopReason::OverLimit)) => self.with_live(run.queued.id, Live::kill),
+                Some(_) => self.with_live(run.queued.id, Live::ask_to_end),
+                None => {}
+            }
         }
         let is_open = |run: RunId| known.runs.contains_key(&run);
         if let Err(error) = self.inputs.sweep(&is_open) {
@@ -164,29 +173,43 @@ impl Shell {
         tokio::spawn(Watched { live, pidfd, exec_status: None, input: self.input.clone() }.watch());
     }
 
-    /// The journal goes on in a new segment whose head says all that is still true.
-    pub(super) fn rotate(&mut self) {
+    /// The journal goes on in a new segment whose head says all that is still true; whether it does.
+    pub(super) fn rotate(&mut self) -> bool {
         let mut state = State::default();
         let now = sys::clock::now().wall;
         let rotated = journal::replay(self.journal.dir(), &mut |record| state.apply(&record))
             .map_err(|e| e.to_string())
             .and_then(|_| {
+                // What a failed sync has not brought to disk can be gone from memory, too.
+                let (waiting, active) = self.engine.run_counts();
+                if self.journal.is_suspect() && self.unwritten.is_empty() && state.runs.len() != waiting + active {
+                    return Err("it does not read as it was written".to_owned());
+                }
                 let opened = state.opened.clone().ok_or("it has no beginning")?;
                 self.journal.rotate(now, state.snapshot(now, opened)).map_err(|e| e.to_string())
             });
-        if let Err(error) = rotated {
+        if let Err(error) = &rotated {
             tracing::error!("cannot begin a new segment of the journal: {error}");
         }
+        rotated.is_ok()
     }
 
     /// The end: nothing of ebbd is left but its state.
     pub(super) fn close(&mut self) {
-        if let Err(error) = self.unwritten.flush(&mut self.journal).and_then(|()| self.journal.sync()) {
+        self.settle();
+        if let Err(error) = self.journal.sync() {
             tracing::error!("cannot bring the journal to disk: {error}");
         }
+        if !self.unwritten.is_empty() {
+            tracing::error!("the journal can't be written, so some of what happened last is lost");
+        }
         let _ = std::fs::remove_file(&self.options.places.socket);
-        carriers::wait_for_all(&self.ladder);
-        self.ladder.remove();
+        if !self.leaves_runs {
+            carriers::wait_for_all(&self.ladder);
+        }
+        if !self.leaves_runs || self.live.is_empty() {
+            self.ladder.remove();
+        }
         tracing::info!("ended");
     }
 }
@@ -236,6 +259,7 @@ fn restored(known: &State) -> Restored {
         queued_at: run.queued_at,
         queued: run.queued.clone(),
         started: run.started.as_ref().map(|s| (s.at, s.started.clone())),
+        stopping: run.stopping,
     };
     Restored {
         jobs: known.jobs.values().cloned().collect(),

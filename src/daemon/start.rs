@@ -90,7 +90,7 @@ impl Shell {
             memory: job.memory,
             output: output.map(|file| (file, job.output.max)),
             keep: job.output.keep,
-            seen: Seen::default(),
+            seen: Seen { is_unsettled: true.into(), ..Seen::default() },
         };
         Ok(Watched {
             live: Arc::new(live),

@@ -6,6 +6,7 @@
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod descriptors;
 pub mod durable;
 pub mod journald;
 pub mod memory;
@@ -20,6 +21,8 @@ pub mod tree;
 pub mod users;
 pub mod watch;
 pub mod zoneinfo;
+
+pub use raw::is_scarce;
 
 #[cfg(test)]
 mod testing;

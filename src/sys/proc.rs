@@ -83,13 +83,23 @@ pub fn boot_id() -> io::Result<String> {
     Ok(text.trim().to_owned())
 }
 
+/// Whether `/proc` is there to be asked.
+#[must_use]
+pub fn is_mounted() -> bool {
+    nix::unistd::access("/proc/self", nix::unistd::AccessFlags::F_OK).is_ok()
+}
+
 /// All process ids that `/proc` shows.
 ///
 /// # Errors
 /// `/proc` is not mounted.
 pub fn pids() -> io::Result<Vec<i32>> {
-    let entries = std::fs::read_dir("/proc").map_err(|e| because(&e, "cannot list /proc"))?;
-    Ok(entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).collect())
+    let cannot = |e| because(&e, "cannot list /proc");
+    let mut pids = Vec::new();
+    for entry in std::fs::read_dir("/proc").map_err(cannot)? {
+        pids.extend(entry.map_err(cannot)?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    Ok(pids)
 }
 
 /// The children of this process, whichever of its threads made them.

@@ -72,6 +72,21 @@ pub(crate) fn alone(test: &str) -> bool {
     false
 }
 
+/// Takes every descriptor that is left, down to the last; dropped, they are free again. The limit is lowered first, so this
+/// is for a test that is [`alone`].
+pub(crate) fn take_all_descriptors() -> Vec<File> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 64.min(hard), hard).unwrap();
+    let first = File::open("/dev/null").unwrap();
+    let mut held = Vec::new();
+    while let Ok(copy) = first.try_clone() {
+        held.push(copy);
+    }
+    held.push(first);
+    held
+}
+
 /// A specification of a command without environment but PATH, in `/`.
 pub(crate) fn command(words: &[&str]) -> SpawnSpec {
     let words: Vec<String> = words.iter().map(ToString::to_string).collect();

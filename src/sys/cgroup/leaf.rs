@@ -152,7 +152,7 @@ impl Leaf {
                 // What can't be looked at for want of a descriptor is not empty for that.
                 Err(error) => error.kind() != io::ErrorKind::NotFound,
             },
-            None => !self.pids().is_empty(),
+            None => self.pids().map_or(true, |pids| !pids.is_empty()),
         }
     }
 
@@ -198,6 +198,7 @@ impl Leaf {
             // Each v1 cgroup counts its own kills only (Linux 4.13), and a job may have made some below.
             let kills = |dir: &PathBuf| keyed(&read(&dir.join("memory.oom_control")).ok()?, "oom_kill");
             facts.oom_kills = super::kill::tree(dir)
+                .unwrap_or_else(|_| vec![dir.to_path_buf()])
                 .iter()
                 .map(kills)
                 .fold(None, |sum, n| n.map_or(sum, |n| Some(sum.unwrap_or(0) + n)));
@@ -237,9 +238,10 @@ impl Leaf {
     pub fn remove(&self) -> io::Result<()> {
         let mut result = Ok(());
         for dir in self.v2.iter().chain(&self.v1) {
-            for dir in super::kill::tree(dir).iter().rev() {
-                result = result.and(remove_dir(dir));
-            }
+            result =
+                result.and(super::kill::tree(dir).and_then(|dirs| {
+                    dirs.iter().rev().fold(Ok(()), |result, dir| result.and(remove_dir(dir)))
+                }));
         }
         result
     }

@@ -235,7 +235,7 @@ fn where_clone3_is_filtered_the_older_clone_does_it_and_still_joins_the_leaf() {
     let child = start(&command(&["sleep", "60"]), leaf.as_ref());
     assert_eq!(exec_result(&child), ExecResult::Running);
     if let Some(leaf) = &leaf {
-        assert_eq!(leaf.pids(), [child.pid]);
+        assert_eq!(leaf.pids().unwrap(), [child.pid]);
     }
     crate::sys::pidfd::pidfd_signal(child.pidfd.as_fd(), libc::SIGKILL).unwrap();
     assert_eq!(end(&child).exit, Exit::Signal { signal: libc::SIGKILL, core: false });
