@@ -121,6 +121,25 @@ pub const OUTPUT_MAX_MIN: u64 = 64 * 1024;
 pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
 /// Largest `[output] keep`; the smallest is 1.
 pub const OUTPUT_KEEP_MAX: u32 = 10_000;
+/// Longest `[output] identifier`, in bytes; a longer one is a problem.
+pub const IDENTIFIER_MAX: usize = 64;
+/// Longest entry in the systemd journal, in bytes: a longer line becomes several entries, all but the last of them marked
+/// (journald's own LineMax= has the same default).
+pub const JOURNALD_ENTRY_MAX: usize = 48 * 1024;
+/// How long a line waits for a systemd journal that takes none, in milliseconds, while the run may be held up by its own
+/// output; then lines are dropped and counted until the journal takes the next one.
+pub const JOURNALD_STALL_MS: u64 = 30_000;
+/// Pause between two attempts to reach a systemd journal that is not there, in milliseconds.
+pub const JOURNALD_RETRY_MS: u64 = 50;
+/// How long the carrier of a run's output stays after its last line for journald to take it, in milliseconds: journald
+/// looks up who sent a line when it takes it.
+pub const JOURNALD_LINGER_MS: u64 = 2_000;
+/// How long ebbd waits at its end for the last lines of ended runs to reach the systemd journal, in milliseconds; then it
+/// ends without, and they are on their own.
+pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
+/// How long `ebb logs -f` waits after a run's end for its last lines to reach the systemd journal, in milliseconds; then
+/// it ends without.
+pub const JOURNALD_TAIL_MS: u64 = 5_000;
 
 /// How long a start waits for the lock of its state directory, in milliseconds; then ebbd says who has it and ends.
 pub const LOCK_WAIT_MS: u64 = 1_000;

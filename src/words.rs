@@ -183,6 +183,8 @@ vocabulary! {
     OutputTo {
         /// One file a run below the state directory.
         File = "file",
+        /// The systemd journal, a line an entry.
+        Journal = "journal",
         /// ebbd's own standard error: what a container's log collector reads.
         Inherit = "inherit",
         /// Nowhere.

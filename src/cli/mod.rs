@@ -13,6 +13,7 @@ mod follow;
 mod history;
 mod input;
 mod interrupt;
+mod journalctl;
 mod logs;
 mod next;
 mod offers;

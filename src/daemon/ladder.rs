@@ -72,7 +72,29 @@ impl Ladder {
             return (Vec::new(), Vec::new(), Enforcement::None);
         };
         let rung = if leaf.holds_memory() { self.enforcement() } else { Enforcement::None };
-        (leaf.paths(), leaf.pids(), rung)
+        // Where they cannot be looked for, the mark still tells.
+        (leaf.paths(), leaf.pids().unwrap_or_default(), rung)
+    }
+
+    /// What begins the mark of every run on this state.
+    pub(super) fn mark_prefix(&self) -> String {
+        format!("{}/", self.name)
+    }
+
+    /// Where processes belong that serve runs; none is as good where there are no cgroups, or no room for one more.
+    pub(super) fn shelter(&self) -> Option<Leaf> {
+        let made = self.inner.shelter();
+        made.inspect_err(|error| tracing::warn!("what carries output stays in ebbd's own cgroup: {error}"))
+            .ok()
+            .flatten()
+    }
+
+    /// The processes there; where there is no such place, the children of this ebbd.
+    pub(super) fn sheltered(&self) -> Vec<i32> {
+        match self.inner.sheltered() {
+            Some(shelter) => shelter.pids().unwrap_or_default(),
+            None => proc::own_children().unwrap_or_default(),
+        }
     }
 
     fn has_cgroup(&self) -> bool {

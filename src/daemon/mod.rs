@@ -3,6 +3,7 @@
 
 pub mod access;
 mod begun;
+mod carriers;
 mod client;
 pub mod environment;
 mod history;
@@ -38,6 +39,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
+use crate::carrier::{self, Task};
 use crate::engine::{Event, Wake};
 use crate::exit;
 use crate::limits;
@@ -54,6 +56,10 @@ use signals::{Signal, Signals};
 /// Runs ebbd as it was called, until it is told to end.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(task) = Task::parse(args.iter().skip(1).filter_map(|arg| arg.to_str())) {
+        return carrier::main(&task);
+    }
     let places = Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(Into::into));
     match options::parse(args, places) {
         Ok(Command::Run(options)) => match run(options) {

@@ -17,6 +17,7 @@ use crate::words::{OutputTo, StopReason};
 use super::Failure;
 use super::access::Gate;
 use super::begun;
+use super::carriers;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
@@ -151,7 +152,12 @@ impl Shell {
         };
         let job = self.definition(&started.job);
         let memory = job.as_ref().map(|j| j.memory).unwrap_or_default();
-        let to_file = job.as_ref().filter(|j| j.output.to == OutputTo::File);
+        let to_file = job.as_ref().filter(|j| match j.output.to {
+            OutputTo::File => true,
+            // There was no journal when it started.
+            OutputTo::Journal => self.outputs().has(&started.job, run),
+            OutputTo::Inherit | OutputTo::Null => false,
+        });
         let output =
             to_file.and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
         let live = Arc::new(Live {
@@ -207,6 +213,9 @@ impl Shell {
             tracing::error!("the journal can't be written, so some of what happened last is lost");
         }
         let _ = std::fs::remove_file(&self.options.places.socket);
+        if !self.leaves_runs {
+            carriers::wait_for_all(&self.ladder);
+        }
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();
         }

@@ -169,6 +169,13 @@ async fn vanish(live: &Live) {
     }
 }
 
+/// Says in the log where a process that no run hangs on did not reach its program.
+pub(super) async fn note_exec_failure(status: ExecStatus, whose: &str) {
+    if let Ok(Some(failure)) = exec_failure(status).await {
+        tracing::error!("{whose} did not start: {failure}");
+    }
+}
+
 /// Waits for the end of the exec-status pipe; what is in it is why there is no program.
 async fn exec_failure(status: ExecStatus) -> io::Result<Option<ExecFailure>> {
     let status = watch(status, Interest::READABLE)?;

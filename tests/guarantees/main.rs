@@ -17,6 +17,7 @@ mod ending;
 mod environment;
 mod fuzz;
 mod journal;
+mod journal_output;
 mod leaving;
 mod limits;
 mod output;

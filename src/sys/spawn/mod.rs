@@ -105,6 +105,14 @@ impl SpawnSpec {
         })
     }
 
+    /// Executes this file instead, and calls it as the command says. `/proc/self/exe` is the program that this process runs,
+    /// also after its file was replaced.
+    #[must_use]
+    pub fn executing(mut self, file: &CStr) -> Self {
+        self.programs = vec![file.to_owned()];
+        self
+    }
+
     fn about(&self) -> failure::About {
         let text = |c: &CStr| c.to_string_lossy().into_owned();
         let own = || (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
