@@ -20,8 +20,10 @@ use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
+use super::notify::Notify;
 use super::options::Options;
 use super::shell::Shell;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 use super::watch::Watched;
@@ -50,7 +52,7 @@ impl Shell {
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
-        let ladder = Ladder::detect(&options.places.state);
+        let ladder = Ladder::detect(&options.places.state, options.cgroup.as_deref());
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0),
             journal,
@@ -58,6 +60,8 @@ impl Shell {
             store,
             ladder,
             gate,
+            socket: Socket::OWN,
+            notify: Notify::of(|name| std::env::var_os(name)),
             own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),
             input,
@@ -180,7 +184,7 @@ impl Shell {
         if let Err(error) = self.unwritten.flush(&mut self.journal).and_then(|()| self.journal.sync()) {
             tracing::error!("cannot bring the journal to disk: {error}");
         }
-        let _ = std::fs::remove_file(&self.options.places.socket);
+        self.close_socket();
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();
         }
@@ -223,7 +227,8 @@ fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
             code: exit::CONFIG,
         });
     }
-    let gid = users::group_id("ebb").ok().flatten().filter(|_| nix::unistd::geteuid().is_root());
+    let has_one = nix::unistd::geteuid().is_root() && !options.user;
+    let gid = users::group_id("ebb").ok().flatten().filter(|_| has_one);
     options.group = gid.map(|_| "ebb".to_owned());
     Ok(gid)
 }

@@ -7,6 +7,7 @@ mod harness;
 mod helpers;
 
 mod access;
+mod activation;
 mod alone;
 mod calls;
 mod client;
@@ -18,6 +19,7 @@ mod fuzz;
 mod journal;
 mod leaving;
 mod limits;
+mod notify;
 mod output;
 mod overlap;
 mod pid1;
