@@ -10,10 +10,15 @@ use crate::package;
 
 /// What is named after ebb, on disk and below /run and the control groups. Logs, and the lane's own files, aside.
 fn of_ebb() -> Vec<String> {
-    let found = sh(
-        "find / /run /sys/fs/cgroup -xdev \\( -path /proc -o -path /var/log -o -path /tmp -o -path /root \
-                    -o -path /var/lib/vm-lane -o -path \"$PWD\" \\) -prune -o -path '*ebb*' -print | sort -u",
-    );
+    const ASIDE: [&str; 6] = ["/proc", "/var/log", "/tmp", "/root", "/home", "/var/lib/vm-lane"];
+    let here = std::env::current_dir().unwrap();
+    let aside: Vec<String> = ASIDE.iter().map(|path| format!("-path {path}")).collect();
+    let found = sh(&format!(
+        "find / /run /sys/fs/cgroup -xdev \\( {} -o -path {} \\) -prune \
+         -o \\( -name 'ebb*' -o -name '_ebb' -o -name '*-ebb*' -o -path '*/ebb/*' \\) -print | sort -u",
+        aside.join(" -o "),
+        here.display()
+    ));
     found.out.lines().map(str::to_owned).collect()
 }
 
