@@ -45,7 +45,8 @@ fn removed_and_purged_it_leaves_what_the_operator_wrote() {
     );
     assert!(!exists("/usr/bin/ebbd") && !exists("/run/ebb/ebb.sock"));
     assert_eq!(sh("pgrep -x ebbd").code, 1, "no ebbd is left");
-    for kept in ["/etc/ebb/ebbd.toml", "/etc/ebb/jobs.d/example.toml", mine.as_str(), "/var/lib/ebb/journal"]
+    for kept in
+        ["/etc/ebb/ebbd.toml", "/etc/ebb/jobs.d/example.toml", mine.as_str(), "/var/lib/ebb/journal.jsonl"]
     {
         assert!(exists(kept), "{kept} goes with a purge, not with a removal");
     }
