@@ -108,8 +108,9 @@ impl Shell {
     pub(super) fn begin(&mut self) {
         let Some((jobs, known)) = self.fresh.take() else { return };
         // Before anything is started: a sweep does not know the runs that start with the first load.
+        let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
-            known.under_way().flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
+            alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
         self.ladder.sweep(&cgroups);
         let refused = if self.is_unreadable {
             Refused::All

@@ -193,6 +193,10 @@ impl Shell {
     fn finished(&mut self, finished: Finished) {
         let run = finished.id;
         self.let_go(run);
+        if finished.started_at.is_none() {
+            // Made by an ebbd that died before the run began, if at all.
+            self.outputs().discard(&finished.job, run);
+        }
         self.ended.push(run);
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);
