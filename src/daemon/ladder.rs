@@ -125,9 +125,7 @@ impl Ladder {
             Some(leaf) => Some((Tree::Leaf(leaf), pidfd)),
             // Its control group is gone, and so is all that was in it, whoever has its pid by now.
             None if !cgroups.is_empty() => None,
-            None => {
-                Some((Tree::Family(Family::new(main, process.start, &self.mark_variable(run))), pidfd))
-            }
+            None => Some((Tree::Family(Family::new(main, process.start, &self.mark_variable(run))), pidfd)),
         }
     }
 

@@ -181,7 +181,10 @@ impl Shell {
             .and_then(|_| {
                 // What a failed sync has not brought to disk can be gone from memory, too.
                 let (waiting, active) = self.engine.run_counts();
-                if self.journal.is_suspect() && self.unwritten.is_empty() && state.runs.len() != waiting + active {
+                if self.journal.is_suspect()
+                    && self.unwritten.is_empty()
+                    && state.runs.len() != waiting + active
+                {
                     return Err("it does not read as it was written".to_owned());
                 }
                 let opened = state.opened.clone().ok_or("it has no beginning")?;

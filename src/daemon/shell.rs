@@ -186,7 +186,9 @@ impl Shell {
             (Some(staged), None) => staged.keep(queued.id).map(drop),
             (None, None) => Ok(()),
         };
-        kept.map_err(|e| std::io::Error::new(e.kind(), format!("cannot keep the payload of run {}: {e}", queued.id)))
+        kept.map_err(|e| {
+            std::io::Error::new(e.kind(), format!("cannot keep the payload of run {}: {e}", queued.id))
+        })
     }
 
     /// A run has ended: its tree is let go, and those who wait are told.
@@ -312,7 +314,9 @@ impl Shell {
                 }
                 Reply::NotRecorded
             }
-            Reply::Stopping { .. } | Reply::Done if !is_durable || !self.unwritten.is_empty() => Reply::NotKept,
+            Reply::Stopping { .. } | Reply::Done if !is_durable || !self.unwritten.is_empty() => {
+                Reply::NotKept
+            }
             Reply::Accepted { .. }
             | Reply::Stopping { .. }
             | Reply::Done

@@ -95,15 +95,20 @@ fn nothing_is_lost_and_nothing_runs_twice_whichever_call_ebbd_dies_at() {
     let _alone = pool::ALONE.lock();
     // How many calls there are, without a crash.
     let Some(trace) = World::new().play_traced(Plan::default(), |_| {}) else {
-        skip("points::nothing_is_lost_and_nothing_runs_twice_whichever_call_ebbd_dies_at", "nothing may be traced here (ptrace)");
+        skip(
+            "points::nothing_is_lost_and_nothing_runs_twice_whichever_call_ebbd_dies_at",
+            "nothing may be traced here (ptrace)",
+        );
         return;
     };
     let calls = trace.counted;
-    let with_power = |every| {
-        points(calls, None, every).map(|point| Point { cut: Cut::Power, ..point })
-    };
+    let with_power = |every| points(calls, None, every).map(|point| Point { cut: Cut::Power, ..point });
     let rotation = points(calls + 40, Some(4), 7);
     let all: Vec<Point> = points(calls, None, 1).chain(rotation).chain(with_power(5)).collect();
     let counted = run_all("crash points", &all, crash_at);
-    assert!(counted >= 1000 || pool::wanted().is_some(), "only {counted} points of {} were reached", all.len());
+    assert!(
+        counted >= 1000 || pool::wanted().is_some(),
+        "only {counted} points of {} were reached",
+        all.len()
+    );
 }

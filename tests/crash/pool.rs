@@ -22,11 +22,16 @@ pub(crate) fn factor() -> usize {
 
 /// Runs every case, named by its `Display`, and panics at the end if one has failed. A case that returns false did not
 /// come to what it is for, and does not count. Returns how many counted.
-pub(crate) fn run_all<T: std::fmt::Display + Sync>(what: &str, cases: &[T], case: impl Fn(&T) -> bool + Sync) -> usize {
+pub(crate) fn run_all<T: std::fmt::Display + Sync>(
+    what: &str,
+    cases: &[T],
+    case: impl Fn(&T) -> bool + Sync,
+) -> usize {
     let begun = Instant::now();
     let (next, counted) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failed = Mutex::new(Vec::new());
-    let cases: Vec<&T> = cases.iter().filter(|c| wanted().is_none_or(|wanted| c.to_string() == wanted)).collect();
+    let cases: Vec<&T> =
+        cases.iter().filter(|c| wanted().is_none_or(|wanted| c.to_string() == wanted)).collect();
     let workers = 4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..workers {

@@ -122,6 +122,9 @@ impl World {
             && self.tell("Stop", json!({ "run": run }))?.is_some()
         {
             self.stopped.push(run);
+        } else {
+            // Its number is not known, or it is a retry that runs by now.
+            self.tell("Stop", json!({"job": "long"}))?;
         }
         self.demand("gone")?;
         self.demand("gone")?;
@@ -173,7 +176,9 @@ impl World {
     /// Waits until the journal says that a run has started, or has ended without.
     fn until_started(&self, run: Option<u64>) -> Result<(), Failed> {
         let Some(run) = run else { return Ok(()) };
-        let is_it = |r: &Value| ["started", "finished"].contains(&r["event"].as_str().unwrap_or("")) && r["id"] == run;
+        let is_it = |r: &Value| {
+            ["started", "finished"].contains(&r["event"].as_str().unwrap_or("")) && r["id"] == run
+        };
         self.wait(|world| world.journal().iter().any(is_it))
     }
 
@@ -211,11 +216,16 @@ impl World {
         let socket = self.ebbd.socket();
         self.gate.unlock().unwrap();
         // Two rounds: what a removed file left behind, or a retry, may come up between the two.
+        let tell = |method: &str, job: &str| {
+            // A connection may be what failed.
+            let reply = call(&socket, method, &json!({ "job": job }))
+                .or_else(|_| call(&socket, method, &json!({ "job": job })));
+            assert!(reply.is_ok(), "{method} of {job}: {reply:?}\n{}", self.ebbd.log());
+        };
         for _ in 0..2 {
-            call(&socket, "Pause", &json!({"job": "tick"})).unwrap();
-            for job in ["repl", "long"] {
-                call(&socket, "Stop", &json!({ "job": job })).unwrap();
-            }
+            tell("Pause", "tick");
+            tell("Stop", "repl");
+            tell("Stop", "long");
             let open = self.wait(|world| world.open_runs().is_empty());
             assert!(open.is_ok(), "runs that do not end: {:?}\n{}", self.open_runs(), self.ebbd.log());
         }
