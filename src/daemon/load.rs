@@ -104,6 +104,7 @@ impl Shell {
         self.store = store;
         self.problems = harvest.problems;
         self.refused = harvest.refused;
+        self.lacks_room = false;
         self.has_guests = harvest.has_guests;
         self.handle(Event::Refused(Refused::Names(self.refused.iter().cloned().collect())));
         self.handle(Event::Load(harvest.jobs));

@@ -73,6 +73,7 @@ impl Shell {
             problems: gathered.problems,
             refused: gathered.refused,
             is_unreadable: gathered.is_unreadable,
+            lacks_room: gathered.lacks_room,
             has_guests: gathered.has_guests,
             held: Vec::new(),
             staged: None,

@@ -47,6 +47,8 @@ pub(super) struct Shell {
     pub(super) refused: BTreeSet<String>,
     /// Whether the directory of job files could not be read at the start.
     pub(super) is_unreadable: bool,
+    /// Whether there was no room for the definitions at the start, so that they are read once more before long.
+    pub(super) lacks_room: bool,
     /// Whether any job's `[allow]` lets in callers from outside of the control group.
     pub(super) has_guests: bool,
     /// Answers that are held back until the records before them are on disk.

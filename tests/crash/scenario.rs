@@ -91,13 +91,18 @@ impl World {
 
     fn until_ready(&self) -> bool {
         let deadline = Instant::now() + STEP;
-        while call(&self.ebbd.socket(), "Status", &json!({"job": "plain"})).is_err() {
+        loop {
+            match call(&self.ebbd.socket(), "Status", &json!({"job": "plain"})) {
+                Ok(_) => return true,
+                // Its file could not be read, which the log says; who has read that does this.
+                Err(Failed::Refused(_)) => drop(call(&self.ebbd.socket(), "Reload", &json!({}))),
+                Err(Failed::Gone) => {}
+            }
             if (self.has_ended)() || Instant::now() > deadline {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(3));
         }
-        true
     }
 
     /// Every kind of trigger and of end. Goes on after what is refused, and stops when nobody is there.
