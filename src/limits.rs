@@ -18,7 +18,8 @@ pub const SCHEDULE_HORIZON_YEARS: i16 = 30;
 pub const FRAME_MAX: usize = 64 * 1024;
 /// Largest payload for a run's standard input, in bytes; more is refused.
 pub const INPUT_MAX: u64 = 1024 * 1024;
-/// Clients at the same time; one more is told so and closed.
+/// Clients at the same time; one more is told so and closed. Where a fourth of the descriptors that ebbd may open is less, so
+/// many, and more wait in the backlog.
 pub const CLIENTS_MAX: usize = 64;
 /// Of these, how many may be of one user who is neither root nor ebbd's own.
 pub const CLIENTS_PER_USER_MAX: usize = 16;
@@ -133,6 +134,19 @@ pub const JOURNAL_WARNINGS_MAX: usize = 20;
 /// How far back the wall clock may have been set, in milliseconds, before a history query with `since` misses what was
 /// written ahead of that: it stops reading at the first entry so much older than `since`.
 pub const HISTORY_SLACK_MS: i64 = 3_600_000;
+
+/// How long a start that could not be had something for (a descriptor, a process, memory) is put off the first time, in
+/// milliseconds; twice as long each time after that.
+pub const START_AGAIN_MIN_MS: u64 = 250;
+/// The longest that it is put off, in milliseconds; it is tried for as long as it takes.
+pub const START_AGAIN_MAX_MS: u64 = 10_000;
+/// To how many open descriptors ebbd raises its soft limit, at most to the hard one: 64 clients of up to four each, and some
+/// four thousand runs of up to four each. A run that would take one of the last [`DESCRIPTORS_FOR_CLIENTS`] waits.
+pub const DESCRIPTORS_MAX: u64 = 16_384;
+/// Descriptors that no run takes, so that somebody can still get in to see and stop them.
+pub const DESCRIPTORS_FOR_CLIENTS: usize = 24;
+/// Of these, how many no client takes either: to end runs with, for the journal, for a reload; one more waits in the backlog. Of fewer than 96 in all, a fourth is kept.
+pub const DESCRIPTORS_FOR_ENDS: usize = 12;
 
 /// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
 pub const OOM_LOOKS: u32 = 500;

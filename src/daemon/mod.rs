@@ -87,6 +87,7 @@ impl Failure {
 
 fn run(options: Options) -> Result<(), Failure> {
     log_to_stderr(&options.log);
+    sys::descriptors::raise(limits::DESCRIPTORS_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -124,6 +125,8 @@ struct Loop {
     next_client: u64,
     /// When clients are let in again, after that has failed.
     accept_from: Option<tokio::time::Instant>,
+    /// Whether nobody is let in for want of descriptors, so that the log has said so.
+    is_shut: bool,
 }
 
 /// Messages taken in before one sync serves them all.
@@ -133,7 +136,16 @@ impl Loop {
     fn new(signals: Signals, input: mpsc::UnboundedReceiver<Input>) -> io::Result<Self> {
         let wall = sys::watch::watch(WallTimer::new()?, Interest::READABLE)?;
         let mono = sys::watch::watch(MonoTimer::new()?, Interest::READABLE)?;
-        Ok(Self { signals, input, wall, mono, armed: None, next_client: 1, accept_from: None })
+        Ok(Self {
+            signals,
+            input,
+            wall,
+            mono,
+            armed: None,
+            next_client: 1,
+            accept_from: None,
+            is_shut: false,
+        })
     }
 
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
@@ -162,24 +174,35 @@ impl Loop {
                     self.armed = None;
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
-                    if self.accept_from.is_some() => self.accept_from = None,
+                    if self.accept_from.is_some() => self.guard(shell, None),
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
                         self.next_client += 1;
+                        self.guard(shell, None);
                     }
-                    Err(error) => {
-                        // Out of descriptors, most likely: others are served on, this one waits in the backlog.
-                        tracing::error!("cannot let a client in: {error}");
-                        let pause = std::time::Duration::from_millis(limits::ACCEPT_PAUSE_MS);
-                        self.accept_from = Some(tokio::time::Instant::now() + pause);
-                    }
+                    Err(error) => self.guard(shell, Some(&error)),
                 },
             }
             shell.settle();
             shell.rest();
         }
         Ok(())
+    }
+
+    /// Lets nobody in for a while where that has failed or would take the last descriptors: who is inside is served on, the
+    /// others wait in the backlog.
+    fn guard(&mut self, shell: &Shell, refused: Option<&io::Error>) {
+        let was_shut = std::mem::replace(&mut self.is_shut, refused.is_some() || !shell.can_let_in());
+        let pause = std::time::Duration::from_millis(limits::ACCEPT_PAUSE_MS);
+        self.accept_from = self.is_shut.then(|| tokio::time::Instant::now() + pause);
+        match refused {
+            Some(error) if !was_shut => tracing::error!("cannot let a client in: {error}"),
+            None if self.is_shut && !was_shut => tracing::warn!(
+                "cannot let a client in before another one has gone: too few descriptors (RLIMIT_NOFILE)"
+            ),
+            Some(_) | None => {}
+        }
     }
 
     /// Lets every client go, after it has been told what there is to tell.
@@ -242,8 +265,9 @@ fn on_input(shell: &mut Shell, input: Input) {
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),
+        Input::StartPutOff { run, lacks } => shell.start_put_off(run, lacks),
         Input::OverLimit { run } => shell.handle(Event::OverLimit { run }),
-        Input::Exited { run, exit, usage } => shell.exited(run, exit, usage),
+        Input::Exited { run, exit, usage, late_ms } => shell.exited(run, exit, usage, late_ms),
     }
 }
 

@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// What waits for a job that is gone can't start; what runs goes on.
-    fn drop_runs_without_job(&mut self, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn drop_runs_without_job(&mut self, now: Now, out: &mut Vec<Effect>) {
         let orphans: Vec<_> = self
             .runs
             .iter()
@@ -159,6 +159,8 @@ fn restore(run: RestoredRun, now: Now) -> Run {
         uid,
         retry_of,
         payload,
+        put_off: 0,
+        lacks: None,
         enforcement: started.map_or(crate::words::Enforcement::None, |(_, s)| s.enforcement),
         state,
     }

@@ -105,8 +105,10 @@ impl Engine {
                 self.started(now, run, process, enforcement, cgroups, &mut out);
             }
             Event::StartFailed { run, error } => self.start_failed(now, run, error, &mut out),
-            Event::Exited { run, exit, usage, memory_max } => {
-                self.exited(now, run, exit, usage, memory_max, &mut out);
+            Event::StartPutOff { run, lacks } => self.start_put_off(now, run, &lacks, &mut out),
+            Event::Exited { run, exit, usage, memory_max, late_ms } => {
+                let ended = run::Ended { exit, usage, memory_max, late_ms };
+                self.exited(now, run, ended, &mut out);
             }
             Event::OverLimit { run } => self.over_limit(run, &mut out),
             Event::NotRecorded { run } => self.runs.retain(|r| r.id != run),

@@ -113,6 +113,10 @@ impl World {
                     failing.push(order.run);
                     return;
                 }
+                if self.random.u8(..20) == 0 {
+                    self.send(Event::StartPutOff { run: order.run, lacks: "no process is left".into() });
+                    return;
+                }
                 let process = Process { pid: 1, start: 1 };
                 let ends = self.now.mono.plus_ms(self.random.u64(1..3 * HOUR_MS));
                 let exit = if self.random.bool() { Exit::Code(0) } else { Exit::Code(1) };
@@ -211,7 +215,7 @@ impl World {
                 self.running.iter().filter(|(_, r)| r.ends <= self.now.mono).map(|(id, _)| *id).collect();
             for run in ended {
                 let exit = self.running.remove(&run).unwrap().exit;
-                self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None });
+                self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None, late_ms: 0 });
             }
             self.send(Event::Due);
             self.check();
@@ -331,6 +335,7 @@ impl World {
                     exit: Exit::Unknown,
                     usage: Usage::default(),
                     memory_max: None,
+                    late_ms: 0,
                 });
             }
         }

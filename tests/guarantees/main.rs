@@ -21,6 +21,7 @@ mod output;
 mod overlap;
 mod pid1;
 mod reload;
+mod resources;
 mod rest;
 mod restart;
 mod retry;
