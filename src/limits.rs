@@ -14,6 +14,9 @@ pub const ENVIRONMENT_FILE_MAX: u64 = 1024 * 1024;
 /// How far ahead a schedule is searched, in years; one that finds nothing by then never comes.
 pub const SCHEDULE_HORIZON_YEARS: i16 = 30;
 
+/// Largest zone file that is read, in bytes; of a larger one so much.
+pub const ZONE_MAX: u64 = 256 * 1024;
+
 /// Largest frame that a client may send, in bytes, its NUL not counted; a larger one ends the connection with an error.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// Largest payload for a run's standard input, in bytes; more is refused.
