@@ -156,6 +156,9 @@ pub const OOM_LOOKS: u32 = 500;
 /// How long the reaper of a run that an earlier ebbd started may take to reap it, in milliseconds; then nobody knows how
 /// it ended.
 pub const EXIT_NOTE_MS: u64 = 10_000;
+/// How long the end of ebbd may take where it is the first process of a container and nothing else was said (`--stop-within`),
+/// in milliseconds: a second less than container engines give by default before they kill.
+pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;

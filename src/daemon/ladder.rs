@@ -36,6 +36,16 @@ impl Ladder {
             tracing::info!("{reason}");
         }
         let ladder = Self { inner, name };
+        match ladder.enforcement() {
+            Enforcement::CgroupV2 | Enforcement::CgroupV1 => {}
+            Enforcement::Rlimit => tracing::warn!(
+                "no control group can be used here, so memory limits are held by RLIMIT_DATA and a watchdog; \
+                 `ebb doctor` says what would lift that"
+            ),
+            Enforcement::None => tracing::warn!(
+                "nothing can hold memory limits here: neither control groups nor /proc can be used"
+            ),
+        }
         if !ladder.has_cgroup()
             && let Err(error) = child::set_subreaper()
         {

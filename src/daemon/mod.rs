@@ -85,8 +85,11 @@ impl Failure {
     }
 }
 
-fn run(options: Options) -> Result<(), Failure> {
+fn run(mut options: Options) -> Result<(), Failure> {
     log_to_stderr(&options.log);
+    if std::process::id() == 1 {
+        options.stop_within_ms = options.stop_within_ms.or(Some(limits::STOP_WITHIN_PID1_MS));
+    }
     sys::descriptors::raise(limits::DESCRIPTORS_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -98,7 +101,11 @@ fn run(options: Options) -> Result<(), Failure> {
 async fn serve(options: Options) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(Failure::os("cannot listen for signals"))?;
     let (sender, input) = mpsc::unbounded_channel();
+    let stop_within = options.stop_within_ms.map(StopWithin);
     let mut shell = Shell::open(options, sender)?;
+    if let Some(within) = stop_within {
+        shell.engine.bound_last_grace(within.grace_ms());
+    }
     let listener = shell.bind().inspect_err(|_| shell.ladder.remove())?;
     shell.begin();
     sys::memory::trim();
@@ -127,6 +134,25 @@ struct Loop {
     accept_from: Option<tokio::time::Instant>,
     /// Whether nobody is let in for want of descriptors, so that the log has said so.
     is_shut: bool,
+    /// When ebbd ends whatever is left, once it was asked to end.
+    end_by: Option<tokio::time::Instant>,
+}
+
+/// How long an end may take at most, in milliseconds. Its last two seconds (or half of it) are for ebbd itself: one to see
+/// what was killed gone and recorded, one to tell the clients.
+#[derive(Clone, Copy)]
+struct StopWithin(u64);
+
+impl StopWithin {
+    /// What runs get before they are killed.
+    fn grace_ms(self) -> u64 {
+        self.0 - 2_000.min(self.0 / 2)
+    }
+
+    /// When ebbd waits for no run any more.
+    fn wait_ms(self) -> u64 {
+        self.0 - 1_000.min(self.0 / 4)
+    }
 }
 
 /// Messages taken in before one sync serves them all.
@@ -145,6 +171,7 @@ impl Loop {
             next_client: 1,
             accept_from: None,
             is_shut: false,
+            end_by: None,
         })
     }
 
@@ -153,7 +180,19 @@ impl Loop {
             self.arm(shell.engine.next_wake())?;
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
-                signal = self.signals.next() => on_signal(shell, signal),
+                signal = self.signals.next() => {
+                    if signal == Signal::End {
+                        let within = shell.options.stop_within_ms.map(StopWithin);
+                        let wait = within.map(|within| std::time::Duration::from_millis(within.wait_ms()));
+                        self.end_by = self.end_by.or(wait.map(|wait| tokio::time::Instant::now() + wait));
+                    }
+                    on_signal(shell, signal);
+                }
+                () = tokio::time::sleep_until(self.end_by.unwrap_or_else(tokio::time::Instant::now)),
+                    if self.end_by.is_some() => {
+                        tracing::error!("ending with runs that could not be ended in time (--stop-within)");
+                        shell.is_over = true;
+                    }
                 input = self.input.recv() => self.take_in(shell, input),
                 ready = self.wall.readable() => {
                     let mut ready = ready?;
@@ -248,7 +287,10 @@ impl Loop {
 fn on_signal(shell: &mut Shell, signal: Signal) {
     match signal {
         Signal::End => {
-            tracing::info!("asked to end");
+            match shell.options.stop_within_ms.map(StopWithin) {
+                Some(within) => tracing::info!("asked to end; runs get at most {} ms", within.grace_ms()),
+                None => tracing::info!("asked to end"),
+            }
             shell.handle(Event::Shutdown);
         }
         Signal::Reload => drop(shell.reload()),

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::job::Millis;
 use crate::places::Places;
 
 /// What `ebbd --help` prints.
 pub const HELP: &str = "\
 ebbd: starts jobs as short-lived processes, holds them to their limits, and gives their memory back
 
-Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group NAME] [--log LEVEL] [--strict]
+Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group NAME] [--log LEVEL]
+            [--stop-within T] [--strict]
 
   --config FILE   settings          (root: /etc/ebb/ebbd.toml, others: $XDG_CONFIG_HOME/ebb/ebbd.toml)
   --jobs DIR      the job files     (root: /etc/ebb/jobs.d,    others: $XDG_CONFIG_HOME/ebb/jobs.d)
@@ -19,6 +21,8 @@ Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group 
   --socket PATH   control socket    (root: /run/ebb/ebb.sock,  others: $XDG_RUNTIME_DIR/ebb/ebb.sock)
   --group NAME    who may control it besides root and its own user   (root: ebb, if there is such a group)
   --log LEVEL     error, warn, info or debug, to standard error      (info)
+  --stop-within T how long an end may take at most, such as 25s: runs get no longer grace then
+                  (as the first process of a container 9s; else each run gets its grace)
   --strict        do not start while any job file has a problem (exit 78)
   --version       print the version
   --help          print this
@@ -37,6 +41,8 @@ pub struct Options {
     pub log: String,
     /// Whether a problem in a job file keeps ebbd from starting.
     pub strict: bool,
+    /// How long the end of ebbd may take at most, in milliseconds.
+    pub stop_within_ms: Option<u64>,
 }
 
 /// What a command line asks for.
@@ -58,6 +64,7 @@ struct File {
     group: Option<String>,
     log: Option<String>,
     strict: Option<bool>,
+    stop_within: Option<String>,
 }
 
 /// Reads a command line and the settings file it names or implies.
@@ -78,6 +85,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
                 flags.group = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
             }
             Long("log") => flags.log = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned()),
+            Long("stop-within") => {
+                flags.stop_within = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
+            }
             Long("strict") => strict = true,
             Long("version") | Short('V') => {
                 return Ok(Command::Print(format!("ebbd {}\n", env!("CARGO_PKG_VERSION"))));
@@ -101,7 +111,18 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
         group: flags.group.or(file.group),
         log,
         strict: strict || file.strict.unwrap_or(false),
+        stop_within_ms: flags.stop_within.or(file.stop_within).map(|text| stop_within(&text)).transpose()?,
     }))
+}
+
+fn stop_within(text: &str) -> Result<u64, String> {
+    match text.parse::<Millis>() {
+        Ok(Millis(0)) => Err("--stop-within needs some time: write 25s".to_owned()),
+        Ok(Millis(ms)) => Ok(ms),
+        Err(problem) => {
+            Err(format!("--stop-within: {}; {}", problem.message, problem.help.unwrap_or_default()))
+        }
+    }
 }
 
 fn usage(error: lexopt::Error) -> String {
@@ -160,5 +181,9 @@ mod tests {
         assert!(run(&[], "/nonexistent/y").is_ok());
         assert!(run(&["--jbos"], "/nonexistent/y").unwrap_err().contains("--help"));
         assert!(run(&["--log", "loud"], "/nonexistent/y").is_err());
+        assert_eq!(run(&["--stop-within", "25s"], "/nonexistent/y").unwrap().stop_within_ms, Some(25_000));
+        for wrong in ["25", "0s", "soon"] {
+            assert!(run(&["--stop-within", wrong], "/nonexistent/y").unwrap_err().contains("--stop-within"));
+        }
     }
 }

@@ -173,16 +173,23 @@ impl Engine {
 
     /// Asks a run to end; a run that was asked already keeps its first reason and its time.
     pub(super) fn end(&mut self, id: RunId, why: Why, now: Now, out: &mut Vec<Effect>) {
+        let end_by = self.end_by;
         let Some(run) = self.run_mut(id) else { return };
         match run.state {
-            State::Waiting { .. } | State::PutOff { .. } | State::Stopping { .. } => {}
+            // With ebbd it ends by the time that ebbd has.
+            State::Stopping { since, why, kill_at: Some(at) } => {
+                let at = end_by.map_or(at, |end_by| at.min(end_by));
+                run.state = State::Stopping { since, why, kill_at: Some(at) };
+            }
+            State::Waiting { .. } | State::PutOff { .. } | State::Stopping { kill_at: None, .. } => {}
             // What is on its way to its program has nothing to clean up.
             State::Starting { stop, .. } => {
                 run.state = State::Starting { stop: Some(stop.unwrap_or(why)), deadline: None };
                 out.push(Effect::Kill { run: id });
             }
             State::Running { since, .. } => {
-                let kill_at = Some(now.mono.plus_ms(run.policy.grace_ms));
+                let graced = now.mono.plus_ms(run.policy.grace_ms);
+                let kill_at = Some(end_by.map_or(graced, |end_by| graced.min(end_by)));
                 run.state = State::Stopping { since, why, kill_at };
                 out.push(Effect::Signal { run: id });
                 if self.shutdown == Shutdown::AtOnce {
@@ -273,6 +280,9 @@ impl Engine {
     /// What waits is in the journal and starts with the next ebbd.
     pub(super) fn shut_down(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.shutdown = if self.shutdown == Shutdown::No { Shutdown::Graceful } else { Shutdown::AtOnce };
+        if self.end_by.is_none() {
+            self.end_by = self.last_grace_ms.map(|ms| now.mono.plus_ms(ms));
+        }
         let active: Vec<_> = self.runs.iter().filter(|r| r.is_active()).map(|r| r.id).collect();
         for id in &active {
             self.end(*id, Why::Shutdown, now, out);

@@ -608,3 +608,19 @@ fn runs_that_are_due_at_the_same_moment_start_and_none_of_them_times_out() {
     assert_eq!(starts(&effects), [1, 2, 3]);
     assert!(!effects.iter().any(|e| matches!(e, Effect::Kill { .. })), "{effects:?}");
 }
+
+#[test]
+fn a_run_that_ends_with_ebbd_gets_no_longer_grace_than_ebbd_has() {
+    let patient = Policy { grace_ms: 600_000, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", patient.clone()), loaded("b", patient)]);
+    rig.engine.bound_last_grace(7_000);
+    rig.demand("a");
+    rig.started(1);
+    rig.demand("b");
+    rig.started(2);
+    rig.send(Event::Stop { client: 1, target: Target::Run(1) });
+    rig.send(Event::Shutdown);
+    assert_eq!(rig.engine.next_wake().mono, Some(rig.now.mono.plus_ms(7_000)));
+    let kills = rig.pass(7_000).into_iter().filter(|e| matches!(e, Effect::Kill { .. })).count();
+    assert_eq!(kills, 2, "the one that was asked before as well");
+}

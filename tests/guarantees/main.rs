@@ -11,6 +11,7 @@ mod alone;
 mod calls;
 mod client;
 mod clients;
+mod container;
 mod demands;
 mod ending;
 mod environment;
