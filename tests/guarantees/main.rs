@@ -15,6 +15,7 @@ mod container;
 mod demands;
 mod ending;
 mod environment;
+mod filtered;
 mod fuzz;
 mod journal;
 mod limits;
