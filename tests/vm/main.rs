@@ -9,4 +9,5 @@ mod cgroups;
 mod harness;
 mod varlink;
 
+mod journal_output;
 mod service;
