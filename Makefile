@@ -14,7 +14,7 @@ endif
 RELEASE_FLAGS := -C target-feature=+crt-static -C relocation-model=static
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test test-vm bench bench-quick lint fmt docs deny install clean
+.PHONY: help build release deb demo test test-vm bench bench-quick lint fmt docs deny install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ release: ## the two binaries, small and static, in dist/
 	install -m 0755 target/$(RELEASE_TARGET)/release/ebbd target/$(RELEASE_TARGET)/release/ebb dist/
 	@sync dist/ebbd dist/ebb # pages not yet on disk would be counted as the daemon's own
 	@ls -l dist | awk 'NR>1{printf "   dist/%s  %.1f MB\n", $$9, $$5/1048576}'
+
+deb: release ## the Debian package: dist/ebb_VERSION_ARCH.deb
+	@echo "== packaging"
+	@debian/make-deb $(RELEASE_TARGET)
 
 demo: release ## the main job: a real indexer, resident against ebb, measured
 	$(PYTHON) examples/search-indexer/demo.py --ebbd dist/ebbd --ebb dist/ebb

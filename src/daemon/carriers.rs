@@ -133,7 +133,7 @@ fn start(task: &Task, ladder: &Ladder, identity: Option<&Identity>) -> io::Resul
     let stderr = io::stderr();
     let stdio = [from.as_fd(), pid_from.as_fd(), stderr.as_fd()];
     // Not in the run's cgroup, whose memory it would take and with which it would be killed.
-    let spawned = spawn::spawn(&spec, stdio, ladder.shelter().as_ref())?;
+    let spawned = spawn::spawn(&spec, stdio, ladder.shelter().as_ref(), None)?;
     tokio::spawn(watch::note_exec_failure(spawned.exec, "what carries output to the systemd journal"));
     Ok(Carrier { output, pid })
 }

@@ -2,6 +2,7 @@
 //! decided in `engine`. Asleep whenever nothing is due and nobody calls.
 
 pub mod access;
+mod begun;
 mod carriers;
 mod client;
 pub mod environment;

@@ -16,6 +16,7 @@ use crate::words::{OutputTo, StopReason};
 
 use super::Failure;
 use super::access::Gate;
+use super::begun;
 use super::carriers;
 use super::input::Input;
 use super::ladder::Ladder;
@@ -41,7 +42,7 @@ impl Shell {
         for path in [&mut options.places.state, &mut options.places.jobs] {
             *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
         }
-        let (journal, known) = open_journal(&state)?;
+        let (mut journal, mut known) = open_journal(&state)?;
         let mut store = Store::new(
             sys::durable::nameless(&state)
                 .map_err(Failure::os(format!("cannot write in {}", state.display())))?,
@@ -52,12 +53,17 @@ impl Shell {
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state);
+        let begun = begun::open(&state);
+        if let Some(begun) = &begun {
+            begun::settle(begun, &mut known, &ladder, &mut journal);
+        }
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0),
             journal,
             unwritten: Unwritten::default(),
             store,
             ladder,
+            begun,
             gate,
             own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),
@@ -182,7 +188,10 @@ impl Shell {
             .and_then(|_| {
                 // What a failed sync has not brought to disk can be gone from memory, too.
                 let (waiting, active) = self.engine.run_counts();
-                if self.journal.is_suspect() && self.unwritten.is_empty() && state.runs.len() != waiting + active {
+                if self.journal.is_suspect()
+                    && self.unwritten.is_empty()
+                    && state.runs.len() != waiting + active
+                {
                     return Err("it does not read as it was written".to_owned());
                 }
                 let opened = state.opened.clone().ok_or("it has no beginning")?;

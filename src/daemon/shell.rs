@@ -11,6 +11,7 @@ use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Ord
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
+use crate::sys::spawn::Begun;
 use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
@@ -30,6 +31,8 @@ pub(super) struct Shell {
     pub(super) unwritten: Unwritten,
     pub(super) store: Store,
     pub(super) ladder: Ladder,
+    /// Where children note that they have begun.
+    pub(super) begun: Option<Begun>,
     pub(super) gate: Gate,
     pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
@@ -187,7 +190,9 @@ impl Shell {
             (Some(staged), None) => staged.keep(queued.id).map(drop),
             (None, None) => Ok(()),
         };
-        kept.map_err(|e| std::io::Error::new(e.kind(), format!("cannot keep the payload of run {}: {e}", queued.id)))
+        kept.map_err(|e| {
+            std::io::Error::new(e.kind(), format!("cannot keep the payload of run {}: {e}", queued.id))
+        })
     }
 
     /// A run has ended: its tree is let go, and those who wait are told.
@@ -310,7 +315,9 @@ impl Shell {
                 }
                 Reply::NotRecorded
             }
-            Reply::Stopping { .. } | Reply::Done if !is_durable || !self.unwritten.is_empty() => Reply::NotKept,
+            Reply::Stopping { .. } | Reply::Done if !is_durable || !self.unwritten.is_empty() => {
+                Reply::NotKept
+            }
             Reply::Accepted { .. }
             | Reply::Stopping { .. }
             | Reply::Done

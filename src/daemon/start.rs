@@ -68,7 +68,8 @@ impl Shell {
             spec.rlimits.push(data_limit(max));
         }
         let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-        let spawned = spawn::spawn(&spec, stdio, leaf.as_ref()).map_err(|e| {
+        let place = self.begun.as_ref().map(|begun| begun.place(order.run));
+        let spawned = spawn::spawn(&spec, stdio, leaf.as_ref(), place).map_err(|e| {
             let _ = leaf.as_ref().map(sys::cgroup::Leaf::remove);
             format!("cannot make a process: {e}")
         })?;

@@ -108,7 +108,10 @@ mod tests {
 
     fn skipped() -> Record {
         let (trigger, reason) = (Trigger::Schedule, SkipReason::Running);
-        Record { at: Wall(0), event: Event::Skipped(Skipped { job: "a".into(), trigger, reason, slot: None }) }
+        Record {
+            at: Wall(0),
+            event: Event::Skipped(Skipped { job: "a".into(), trigger, reason, slot: None }),
+        }
     }
 
     #[test]

@@ -285,7 +285,11 @@ impl World {
                     && !self.made.contains(&finished.id)
                     && finished.outcome != Outcome::StartFailed;
                 assert!(
-                    !never_ran || matches!(finished.outcome, Outcome::Canceled | Outcome::Skipped | Outcome::Timeout),
+                    !never_ran
+                        || matches!(
+                            finished.outcome,
+                            Outcome::Canceled | Outcome::Skipped | Outcome::Timeout
+                        ),
                     "run {} ended as {} without a start",
                     finished.id,
                     finished.outcome

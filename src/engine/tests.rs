@@ -3,7 +3,9 @@
 use crate::clock::{Mono, Now, Wall};
 use crate::job::Retry;
 use crate::journal::State;
-use crate::journal::record::{Event as Recorded, Finished, JobFacts, Payload, Record, RunId, Stopping, Usage};
+use crate::journal::record::{
+    Event as Recorded, Finished, JobFacts, Payload, Record, RunId, Stopping, Usage,
+};
 use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::{
@@ -489,10 +491,7 @@ fn a_start_that_hangs_times_out_and_can_be_ended() {
     assert!(rig.pass(60_000).is_empty());
     assert_eq!(ends(&rig.exited(1, Exit::Signal(9)))[0].outcome, Outcome::Timeout);
     rig.demand("a");
-    assert_eq!(
-        rig.send(Event::Shutdown),
-        [stopping(2, StopReason::Shutdown), Effect::Kill { run: 2 }]
-    );
+    assert_eq!(rig.send(Event::Shutdown), [stopping(2, StopReason::Shutdown), Effect::Kill { run: 2 }]);
 }
 
 #[test]
@@ -535,8 +534,7 @@ fn what_the_journal_could_not_take_does_not_run_later() {
 fn nothing_is_ended_for_a_demand_or_a_slot_that_the_journal_could_not_take() {
     let retry = Retry { attempts: 3, delay_ms: 10 * 3_600_000, backoff: 1.0, max_delay_ms: 10 * 3_600_000 };
     let replaced = Policy { overlap: Overlap::Replace, ..hourly() };
-    let mut rig =
-        Rig::new(vec![loaded("a", replaced), loaded("b", Policy { retry, ..policy() })]);
+    let mut rig = Rig::new(vec![loaded("a", replaced), loaded("b", Policy { retry, ..policy() })]);
     rig.demand("b");
     rig.started(1);
     rig.exited(1, Exit::Code(1));
@@ -601,7 +599,11 @@ fn the_retry_is_in_the_journal_before_the_end_that_it_follows() {
     let at = |wanted: fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
     let queued = at(|e| matches!(e, Effect::Record(Recorded::Queued(_))));
     assert!(queued < at(|e| matches!(e, Effect::Record(Recorded::Finished(_)))));
-    assert_eq!(ends(&effects)[0].outcome, Outcome::Lost, "and a lost run is tried again like one that failed");
+    assert_eq!(
+        ends(&effects)[0].outcome,
+        Outcome::Lost,
+        "and a lost run is tried again like one that failed"
+    );
 }
 
 /// What an ebbd that dies after these effects leaves to the next one.

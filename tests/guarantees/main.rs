@@ -22,6 +22,7 @@ mod leaving;
 mod limits;
 mod output;
 mod overlap;
+mod pages;
 mod pid1;
 mod reload;
 mod rest;

@@ -10,4 +10,8 @@ mod harness;
 mod varlink;
 
 mod journal_output;
+mod coming_from;
+mod package;
+mod package_gone;
 mod service;
+mod varlinkctl;
