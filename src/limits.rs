@@ -35,6 +35,9 @@ pub const REPLY_TIMEOUT_MS: u64 = 10_000;
 pub const SETTLE_MS: u64 = 5_000;
 /// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
 pub const PART_TIMEOUT_MS: u64 = 1_000;
+/// How long ebbd hears at its end whether those who are connected have just asked for something, in milliseconds; who asks
+/// later is cut off.
+pub const LAST_CALL_MS: u64 = 20;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
 /// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.
@@ -140,6 +143,13 @@ pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
 /// How long `ebb logs -f` waits after a run's end for its last lines to reach the systemd journal, in milliseconds; then
 /// it ends without.
 pub const JOURNALD_TAIL_MS: u64 = 5_000;
+
+/// How long the service manager may take to read what it is told, in milliseconds; then that is not told.
+pub const NOTIFY_TIMEOUT_MS: u64 = 1_000;
+/// Shortest time between two status lines for it, in milliseconds; what changes in between is told at its end.
+pub const STATUS_PAUSE_MS: u64 = 1_000;
+/// What an end takes besides the longest grace of a run, in milliseconds, as the service manager is told.
+pub const END_MARGIN_MS: u64 = 30_000;
 
 /// How long a start waits for the lock of its state directory, in milliseconds; then ebbd says who has it and ends.
 pub const LOCK_WAIT_MS: u64 = 1_000;

@@ -74,6 +74,13 @@ impl Harvest {
 impl Shell {
     /// Reads the job files again. A file with a problem leaves the version in force that was loaded before.
     pub(super) fn reload(&mut self) -> ReloadReport {
+        self.notify_reloading();
+        let report = self.read_again();
+        self.notify_ready();
+        report
+    }
+
+    fn read_again(&mut self) -> ReloadReport {
         let places = &self.options.places;
         let fresh = sys::durable::nameless(&places.state).map(Store::new);
         let mut store = match fresh {

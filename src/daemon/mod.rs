@@ -13,6 +13,7 @@ mod leave;
 mod live;
 mod load;
 mod names;
+mod notify;
 pub mod options;
 mod outputs;
 mod requests;
@@ -49,7 +50,7 @@ use crate::sys;
 use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
 use input::Input;
-use options::{Command, Options};
+use options::{Command, Defaults, Options};
 use shell::Shell;
 use signals::{Signal, Signals};
 
@@ -60,8 +61,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(task) = Task::parse(args.iter().skip(1).filter_map(|arg| arg.to_str())) {
         return carrier::main(&task);
     }
-    let places = Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(Into::into));
-    match options::parse(args, places) {
+    let uid = nix::unistd::geteuid().as_raw();
+    let env = |name: &str| std::env::var_os(name).map(Into::into);
+    let defaults = Defaults { own: Places::of(uid, env), users: Places::of_user(uid, env) };
+    match options::parse(args, defaults) {
         Ok(Command::Run(options)) => match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -74,10 +77,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
-        Err(message) => {
+        Err(refused) => {
             log_to_stderr("info");
-            tracing::error!("{message}");
-            exit::USAGE.into()
+            tracing::error!("{}", refused.message);
+            refused.code.into()
         }
     }
 }
@@ -104,10 +107,13 @@ fn run(options: Options) -> Result<(), Failure> {
 }
 
 async fn serve(options: Options) -> Result<(), Failure> {
+    // Before anything else is opened: it takes descriptors by their numbers.
+    let handed = sys::listen::handed_over(|name| std::env::var(name).ok())
+        .map_err(Failure::os("cannot take over the control socket"))?;
     let signals = Signals::listen().map_err(Failure::os("cannot listen for signals"))?;
     let (sender, input) = mpsc::unbounded_channel();
     let mut shell = Shell::open(options, sender)?;
-    let listener = shell.bind().inspect_err(|_| shell.ladder.remove())?;
+    let listener = shell.bind(handed).inspect_err(|_| shell.ladder.remove())?;
     shell.begin();
     sys::memory::trim();
     tracing::info!(
@@ -117,6 +123,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         shell.options.places.socket.display()
     );
     let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
+    shell.notify_ready();
     let ended = main.turn(&mut shell, &listener).await;
     if shell.leaves_runs {
         main.settle(&mut shell).await;
@@ -182,6 +189,8 @@ impl Loop {
                 // Nothing else may happen for hours: what waits for the journal is tried again.
                 () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
                     if !shell.unwritten.is_empty() => {}
+                () = tokio::time::sleep_until(shell.notify.due_at().unwrap_or_else(tokio::time::Instant::now)),
+                    if shell.notify.due_at().is_some() => shell.notify_due(),
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
@@ -196,6 +205,7 @@ impl Loop {
                 },
             }
             shell.settle();
+            shell.notify_status();
             shell.rest();
         }
         Ok(())
@@ -218,8 +228,21 @@ impl Loop {
         }
     }
 
+    /// A call that comes with the end is told so: its caller must not wonder whether it was taken.
+    async fn hear_last_calls(&mut self, shell: &mut Shell) {
+        let until = tokio::time::Instant::now() + std::time::Duration::from_millis(limits::LAST_CALL_MS);
+        while !shell.clients.is_empty() {
+            match tokio::time::timeout_at(until, self.input.recv()).await {
+                Ok(input) => self.take_in(shell, input),
+                Err(_) => return,
+            }
+            shell.settle();
+        }
+    }
+
     /// Lets every client go, after it has been told what there is to tell.
     async fn part(&mut self, shell: &mut Shell) {
+        self.hear_last_calls(shell).await;
         let mut left = std::mem::take(&mut shell.clients).len();
         let patience = std::time::Duration::from_millis(limits::PART_TIMEOUT_MS);
         let all_gone = tokio::time::timeout(patience, async {
@@ -263,12 +286,14 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
     match signal {
         Signal::End => {
             tracing::info!("asked to end");
+            shell.notify_stopping();
             shell.handle(Event::Shutdown);
         }
         Signal::Leave => {
             tracing::info!("asked to end and to leave the runs alone");
             shell.leaves_runs = true;
             shell.is_over = true;
+            shell.notify_stopping();
         }
         Signal::Reload => drop(shell.reload()),
         Signal::Child => shell.reap_orphans(),
@@ -278,7 +303,7 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
         // What is not begun any more has not been accepted.
-        Input::Call { client, .. } if shell.leaves_runs => shell.refuse(client, &Refusal::ShuttingDown),
+        Input::Call { client, .. } if shell.is_over => shell.refuse(client, &Refusal::ShuttingDown),
         Input::Call { client, caller, request, more, staged } => {
             shell.call(client, &caller, request, more, staged);
         }

@@ -22,8 +22,10 @@ use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
+use super::notify::Notify;
 use super::options::Options;
 use super::shell::Shell;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 use super::watch::Watched;
@@ -52,7 +54,7 @@ impl Shell {
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
-        let ladder = Ladder::detect(&options.places.state);
+        let ladder = Ladder::detect(&options.places.state, options.cgroup.as_deref());
         let begun = begun::open(&state);
         if let Some(begun) = &begun {
             begun::settle(begun, &mut known, &ladder, &mut journal);
@@ -65,6 +67,8 @@ impl Shell {
             ladder,
             begun,
             gate,
+            socket: Socket::OWN,
+            notify: Notify::of(|name| std::env::var_os(name)),
             own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),
             input,
@@ -212,7 +216,7 @@ impl Shell {
         if !self.unwritten.is_empty() {
             tracing::error!("the journal can't be written, so some of what happened last is lost");
         }
-        let _ = std::fs::remove_file(&self.options.places.socket);
+        self.close_socket();
         if !self.leaves_runs {
             carriers::wait_for_all(&self.ladder);
         }
@@ -258,7 +262,8 @@ fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
             code: exit::CONFIG,
         });
     }
-    let gid = users::group_id("ebb").ok().flatten().filter(|_| nix::unistd::geteuid().is_root());
+    let has_one = nix::unistd::geteuid().is_root() && !options.user;
+    let gid = users::group_id("ebb").ok().flatten().filter(|_| has_one);
     options.group = gid.map(|_| "ebb".to_owned());
     Ok(gid)
 }

@@ -19,7 +19,9 @@ use super::client::Answer;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::Live;
+use super::notify::Notify;
 use super::options::Options;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 
@@ -34,6 +36,8 @@ pub(super) struct Shell {
     /// Where children note that they have begun.
     pub(super) begun: Option<Begun>,
     pub(super) gate: Gate,
+    pub(super) socket: Socket,
+    pub(super) notify: Notify,
     pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
     pub(super) input: mpsc::UnboundedSender<Input>,
