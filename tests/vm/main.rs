@@ -9,8 +9,8 @@ mod cgroups;
 mod harness;
 mod varlink;
 
-mod journal_output;
 mod coming_from;
+mod journal_output;
 mod package;
 mod package_gone;
 mod service;
