@@ -164,7 +164,7 @@ pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
 pub const UNWRITTEN_MAX: usize = 1000;
 /// Of these, how many may be skipped triggers, so that they leave room for what can't be told anew.
 pub const UNWRITTEN_SKIPPED_MAX: usize = 500;
-/// How long until the journal is tried again while something waits for it and nothing else happens, in milliseconds.
+/// How long until the disk is tried again while something waits for room on it and nothing else happens, in milliseconds.
 pub const UNWRITTEN_RETRY_MS: u64 = 5_000;
 /// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
 pub const JOURNAL_TORN_KEEP: usize = 4;

@@ -186,9 +186,13 @@ impl Loop {
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
                     if self.accept_from.is_some() => self.accept_from = None,
-                // Nothing else may happen for hours: what waits for the journal is tried again.
+                // Nothing else may happen for hours: what waits for room on the disk is tried again.
                 () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
-                    if !shell.unwritten.is_empty() => {}
+                    if !shell.unwritten.is_empty() || shell.lacks_room => {
+                        if shell.lacks_room {
+                            shell.reload();
+                        }
+                    }
                 () = tokio::time::sleep_until(shell.notify.due_at().unwrap_or_else(tokio::time::Instant::now)),
                     if shell.notify.due_at().is_some() => shell.notify_due(),
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {

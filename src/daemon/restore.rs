@@ -78,6 +78,7 @@ impl Shell {
             problems: gathered.problems,
             refused: gathered.refused,
             is_unreadable: gathered.is_unreadable,
+            lacks_room: gathered.lacks_room,
             has_guests: gathered.has_guests,
             held: Vec::new(),
             staged: None,
@@ -115,8 +116,9 @@ impl Shell {
     pub(super) fn begin(&mut self) {
         let Some((jobs, known)) = self.fresh.take() else { return };
         // Before anything is started: a sweep does not know the runs that start with the first load.
+        let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
-            known.under_way().flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
+            alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
         self.ladder.sweep(&cgroups);
         let refused = if self.is_unreadable {
             Refused::All

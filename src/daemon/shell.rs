@@ -51,6 +51,8 @@ pub(super) struct Shell {
     pub(super) refused: BTreeSet<String>,
     /// Whether the directory of job files could not be read at the start.
     pub(super) is_unreadable: bool,
+    /// Whether there was no room for the definitions at the start, so that they are read once more before long.
+    pub(super) lacks_room: bool,
     /// Whether any job's `[allow]` lets in callers from outside of the control group.
     pub(super) has_guests: bool,
     /// Answers that are held back until the records before them are on disk.
@@ -203,6 +205,10 @@ impl Shell {
     fn finished(&mut self, finished: Finished) {
         let run = finished.id;
         self.let_go(run);
+        if finished.started_at.is_none() {
+            // Made by an ebbd that died before the run began, if at all.
+            self.outputs().discard(&finished.job, run);
+        }
         self.ended.push(run);
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);
