@@ -125,6 +125,8 @@ struct Loop {
     next_client: u64,
     /// When clients are let in again, after that has failed.
     accept_from: Option<tokio::time::Instant>,
+    /// When the disk is tried again, on which there was no room.
+    room_from: Option<tokio::time::Instant>,
 }
 
 /// Messages taken in before one sync serves them all.
@@ -134,12 +136,22 @@ impl Loop {
     fn new(signals: Signals, input: mpsc::UnboundedReceiver<Input>) -> io::Result<Self> {
         let wall = sys::watch::watch(WallTimer::new()?, Interest::READABLE)?;
         let mono = sys::watch::watch(MonoTimer::new()?, Interest::READABLE)?;
-        Ok(Self { signals, input, wall, mono, armed: None, next_client: 1, accept_from: None })
+        Ok(Self {
+            signals,
+            input,
+            wall,
+            mono,
+            armed: None,
+            next_client: 1,
+            accept_from: None,
+            room_from: None,
+        })
     }
 
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
         while !shell.is_over {
             self.arm(shell.engine.next_wake())?;
+            self.room_from = shell.needs_room().then(|| self.room_from.unwrap_or_else(in_a_while));
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
                 signal = self.signals.next() => on_signal(shell, signal),
@@ -165,11 +177,10 @@ impl Loop {
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
                     if self.accept_from.is_some() => self.accept_from = None,
                 // Nothing else may happen for hours: what waits for room on the disk is tried again.
-                () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
-                    if !shell.unwritten.is_empty() || shell.lacks_room => {
-                        if shell.lacks_room {
-                            shell.reload();
-                        }
+                () = tokio::time::sleep_until(self.room_from.unwrap_or_else(tokio::time::Instant::now)),
+                    if self.room_from.is_some() => {
+                        self.room_from = None;
+                        shell.try_for_room();
                     }
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
@@ -228,6 +239,11 @@ impl Loop {
         }
         Ok(())
     }
+}
+
+/// When a disk without room is tried again.
+fn in_a_while() -> tokio::time::Instant {
+    tokio::time::Instant::now() + std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)
 }
 
 fn on_signal(shell: &mut Shell, signal: Signal) {

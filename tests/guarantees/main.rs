@@ -12,6 +12,7 @@ mod calls;
 mod client;
 mod clients;
 mod demands;
+mod disk;
 mod ending;
 mod environment;
 mod fuzz;
