@@ -346,6 +346,18 @@ impl Shell {
         self.sync() || self.rotate()
     }
 
+    /// Whether something waits for room on the disk.
+    pub(super) fn needs_room(&self) -> bool {
+        self.lacks_room || !self.unwritten.is_empty()
+    }
+
+    /// Tries once more what there was no room for at the start; what is unwritten, [`Self::settle`] tries by itself.
+    pub(super) fn try_for_room(&mut self) {
+        if self.lacks_room {
+            self.reload();
+        }
+    }
+
     fn sync(&mut self) -> bool {
         let synced = self.journal.sync();
         if let Err(error) = &synced {

@@ -13,23 +13,35 @@ use crate::talk::call;
 use crate::tracer::{Deed, Plan};
 use crate::verdict::{Cut, judge};
 
-/// The call that fails.
-struct Fault(usize);
+/// The call that fails, and before it, where there is one, the journal's so manieth sync: then it is one of the rotation that
+/// is to save what the sync has not.
+struct Fault {
+    at: usize,
+    sync: Option<usize>,
+}
 
 impl Display for Fault {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(f, "fail-{}", self.0)
+        write!(f, "fail-{}", self.at)?;
+        self.sync.map_or(Ok(()), |sync| write!(f, "-sync-{sync}-fails"))
     }
 }
 
-fn plan(deed: Option<Deed>) -> Plan {
-    Plan { deed, counts_takers: true, ..Plan::default() }
+fn plan(deed: Option<Deed>, sync_fails: Option<usize>) -> Plan {
+    Plan { deed, sync_fails, counts_takers: true }
+}
+
+/// The calls that follow the failure of a sync: those of the rotation, and some more.
+fn during_rotation(sync: usize) -> impl Iterator<Item = Fault> {
+    let trace = World::new().play_traced(plan(None, Some(sync)), |_| {}).unwrap();
+    let from = trace.sync_failed_at.expect("a scenario with so many syncs") + 1;
+    (from..from + 14).map(move |at| Fault { at, sync: Some(sync) })
 }
 
 fn fail_at(fault: &Fault) -> bool {
     let mut world = World::new();
     let mut recovered = Ok(());
-    let trace = world.play_traced(plan(Some(Deed::Fail(fault.0))), |world| {
+    let trace = world.play_traced(plan(Some(Deed::Fail(fault.at)), fault.sync), |world| {
         let all_is_well = || {
             world.finish();
             let ask = || call(&world.ebbd.socket(), "RunNow", &json!({"job": "plain", "wait": true}));
@@ -63,7 +75,7 @@ fn fail_at(fault: &Fault) -> bool {
 #[test]
 fn whichever_call_fails_ebbd_stays_and_keeps_what_it_promised() {
     let _alone = pool::ALONE.lock();
-    let Some(trace) = World::new().play_traced(plan(None), |_| {}) else {
+    let Some(trace) = World::new().play_traced(plan(None, None), |_| {}) else {
         skip(
             "faults::whichever_call_fails_ebbd_stays_and_keeps_what_it_promised",
             "nothing may be traced here (ptrace)",
@@ -73,6 +85,7 @@ fn whichever_call_fails_ebbd_stays_and_keeps_what_it_promised() {
     // Another part of them each time; all of them with EBB_CRASH_FACTOR.
     let every = if pool::wanted().is_some() { 1 } else { 3_usize.saturating_sub(pool::factor() - 1).max(1) };
     let from = fastrand::usize(1..=every);
-    let all: Vec<Fault> = (from..=trace.counted).step_by(every).map(Fault).collect();
+    let single = (from..=trace.counted).step_by(every).map(|at| Fault { at, sync: None });
+    let all: Vec<Fault> = single.chain(during_rotation(3)).chain(during_rotation(6)).collect();
     run_all("failing system calls", &all, fail_at);
 }
