@@ -213,9 +213,7 @@ impl Shell {
     /// The end: nothing of ebbd is left but its state.
     pub(super) fn close(&mut self) {
         self.settle();
-        if let Err(error) = self.journal.sync() {
-            tracing::error!("cannot bring the journal to disk: {error}");
-        }
+        self.make_durable();
         if !self.unwritten.is_empty() {
             tracing::error!("the journal can't be written, so some of what happened last is lost");
         }

@@ -291,7 +291,8 @@ impl Shell {
                 tracing::warn!(run, "cannot remove the run's payload: {error}");
             }
         }
-        if self.journal.needs_rotation() {
+        // After a sync that failed the next answer, or a while, tries again.
+        if self.journal.needs_rotation() && !self.journal.is_suspect() {
             self.rotate();
         }
     }
@@ -342,19 +343,22 @@ impl Shell {
 
     /// Brings the journal to disk. After a sync that failed nobody knows what of it is there, and the next one would
     /// succeed without having written it (fsync(2)): only a new segment, written and synced as a whole, is sure.
-    fn make_durable(&mut self) -> bool {
+    pub(super) fn make_durable(&mut self) -> bool {
         self.sync() || self.rotate()
     }
 
-    /// Whether something waits for room on the disk.
+    /// Whether something waits for a disk that can be written.
     pub(super) fn needs_room(&self) -> bool {
-        self.lacks_room || !self.unwritten.is_empty()
+        self.lacks_room || self.journal.is_suspect() || !self.unwritten.is_empty()
     }
 
-    /// Tries once more what there was no room for at the start; what is unwritten, [`Self::settle`] tries by itself.
+    /// Tries once more what the disk has refused; what is unwritten, [`Self::settle`] tries by itself.
     pub(super) fn try_for_room(&mut self) {
         if self.lacks_room {
             self.reload();
+        }
+        if self.journal.is_suspect() {
+            self.rotate();
         }
     }
 

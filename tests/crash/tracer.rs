@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) deed: Option<Deed>,
     /// The journal's so manieth fdatasync (from 1) fails on top of it.
     pub(crate) sync_fails: Option<usize>,
+    /// Calls about the file of this name fail, as long as there is a file `bad` above its directory.
+    pub(crate) file_fails: Option<&'static str>,
     /// Whether calls count that only take something of the system (a descriptor), and change nothing.
     pub(crate) counts_takers: bool,
 }
@@ -194,6 +196,11 @@ impl Tracer {
         if call.is_rename && call.target.ends_with("journal.next") {
             // The head of a new segment was synced before it gets its name.
             self.synced = std::fs::metadata(&call.target).map_or(0, |facts| facts.len());
+        }
+        if self.plan.file_fails.is_some_and(|name| call.target.ends_with(name))
+            && call.target.ancestors().nth(2).is_some_and(|dir| dir.join("bad").exists())
+        {
+            self.fail(call.errno);
         }
         self.counted += 1;
         match self.plan.deed {
