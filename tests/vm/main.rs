@@ -9,6 +9,8 @@ mod cgroups;
 mod harness;
 mod varlink;
 
+mod after_reboot;
+mod before_reboot;
 mod coming_from;
 mod journal_output;
 mod package;
