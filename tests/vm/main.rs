@@ -9,4 +9,15 @@ mod cgroups;
 mod harness;
 mod varlink;
 
+mod fork_bomb;
+mod given_back;
+mod grandchild;
+mod jail;
+mod limits_cpu;
+mod limits_files;
+mod limits_memory;
+mod limits_swap;
+mod oom_group;
 mod service;
+mod short_runs;
+mod versus_systemd_run;

@@ -152,6 +152,7 @@ wait "${boots[@]}"
 step "done"
 dead=0
 for guest in "${guests[@]}"; do came_to_its_end "$guest" || dead=$((dead + 1)); done
+for guest in "${guests[@]}"; do sed "s/^/$guest: /" ".work/vm/out/$guest/figures" 2>/dev/null; done
 failed=$(($(count failed) + dead)) skipped=$(count ignored)
 echo "$(count passed) passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$skipped" = 0 ] && [ "$(count passed)" -gt 0 ]
