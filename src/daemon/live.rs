@@ -59,6 +59,8 @@ pub(super) struct Seen {
     pub(super) in_grace: AtomicBool,
     /// Processes that the main process left behind.
     pub(super) leftover: AtomicU32,
+    /// Whether it is between two records: started or reaped, and the journal does not have it yet.
+    pub(super) is_unsettled: AtomicBool,
 }
 
 impl Live {
@@ -82,6 +84,12 @@ impl Live {
             },
             Ok(None) | Err(_) => Ended::UNKNOWN,
         }
+    }
+
+    /// Takes the exit of the main process, which from now on nobody else can.
+    pub(super) fn take_exit(&self, pidfd: &OwnedFd) -> Ended {
+        self.seen.is_unsettled.store(true, Ordering::Relaxed);
+        Self::reap(pidfd)
     }
 
     /// Sends the job's stop signal to the whole tree, whose grace begins.
@@ -114,9 +122,9 @@ impl Live {
         }
     }
 
-    /// Counts what the main process left behind.
+    /// Counts what the main process left behind, where that can be seen.
     pub(super) fn note_leftover(&self) {
-        let left = self.tree.pids().len();
+        let left = self.tree.pids().map_or(0, |pids| pids.len());
         self.seen.leftover.store(u32::try_from(left).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 

@@ -6,8 +6,12 @@
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod descriptors;
 pub mod durable;
+pub mod journald;
+pub mod listen;
 pub mod memory;
+pub mod notify;
 pub mod output;
 pub mod peer;
 pub mod pidfd;
@@ -19,6 +23,8 @@ pub mod tree;
 pub mod users;
 pub mod watch;
 pub mod zoneinfo;
+
+pub use raw::is_scarce;
 
 #[cfg(test)]
 mod testing;

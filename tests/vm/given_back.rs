@@ -11,7 +11,7 @@ const RUNS: u64 = 200;
 
 #[test]
 fn two_hundred_runs_leave_the_memory_as_it_was() {
-    let _job = Job::new("returned", &format!("{}[memory]\nmax = \"48M\"\n", touches(16)));
+    let _job = Job::new("returned", &format!("{}[memory]\nmax = \"48M\"\n", touches(8)));
     let mut caller = Caller::connect();
     let mut run = || {
         let reply = caller.call("RunNow", json!({"job": "returned", "wait": true})).unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cgroups::{Before, leaf_of, read};
-use crate::harness::Job;
+use crate::harness::{Job, ebbd_pid, property};
 
 /// A command that touches so many MiB at once. (A Python takes seconds to start in a guest.)
 pub fn touches(mib: u32) -> String {
@@ -21,11 +21,15 @@ pub fn is_oom_kill(line: &Value, max_mib: u64) {
 #[test]
 fn a_run_above_its_limit_is_killed_and_gives_all_back() {
     let job = Job::new("too-large", &format!("{}[memory]\nmax = \"32M\"\n", touches(200)));
+    let ebbd = ebbd_pid();
     let before = Before::look();
     let line = job.run();
     is_oom_kill(&line, 32);
     assert_eq!(line["signal"], 9, "{line}");
     before.is_back(&line);
+    // systemd sees the kill as well, and ends neither unit for it.
+    assert_eq!(property("ebb-runs.service", "ActiveState"), "active");
+    assert_eq!((property("ebbd.service", "ActiveState").as_str(), ebbd_pid()), ("active", ebbd));
 }
 
 #[test]

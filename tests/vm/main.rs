@@ -9,6 +9,7 @@ mod cgroups;
 mod harness;
 mod varlink;
 
+mod coming_from;
 mod fork_bomb;
 mod given_back;
 mod grandchild;
@@ -18,6 +19,9 @@ mod limits_files;
 mod limits_memory;
 mod limits_swap;
 mod oom_group;
+mod package;
+mod package_gone;
 mod service;
 mod short_runs;
+mod varlinkctl;
 mod versus_systemd_run;
