@@ -147,12 +147,13 @@ impl Shell {
     fn take_over(&mut self, run: RunId, started: &Started, rebooted: bool) {
         let process = Process { pid: started.pid, start: started.pid_start };
         let tree = if rebooted { None } else { self.ladder.adopt(run, process, &started.cgroups) };
-        let Some((tree, pidfd)) = tree else {
+        let Some((tree, main)) = tree else {
             self.handle(Event::Exited {
                 run,
                 exit: Exit::Unknown,
                 usage: Usage::default(),
                 memory_max: None,
+                late_ms: 0,
             });
             return;
         };
@@ -182,7 +183,7 @@ impl Shell {
         });
         tracing::info!(run, job = %started.job, pid = started.pid, "taken over from an earlier ebbd");
         self.live.push(Arc::clone(&live));
-        tokio::spawn(Watched { live, pidfd, exec_status: None, input: self.input.clone() }.watch());
+        tokio::spawn(Watched { live, main, exec_status: None, input: self.input.clone() }.watch());
     }
 
     /// The journal goes on in a new segment whose head says all that is still true; whether it does.

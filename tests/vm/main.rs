@@ -14,6 +14,7 @@ mod fork_bomb;
 mod given_back;
 mod grandchild;
 mod jail;
+mod journal_output;
 mod limits_cpu;
 mod limits_files;
 mod limits_memory;
