@@ -245,28 +245,15 @@ impl Leaf {
     pub fn remove(&self) -> io::Result<()> {
         let mut result = Ok(());
         for dir in self.v2.iter().chain(&self.v1) {
-<<<<<<< HEAD
-            match super::kill::tree(dir) {
-                // Each is tried, also after one that could not be removed; the first error is told.
-                Ok(dirs) => dirs.iter().rev().for_each(|dir| first_error(&mut result, remove_dir(dir))),
-                Err(error) => first_error(&mut result, Err(error)),
-=======
             let dirs = super::kill::tree(dir).unwrap_or_else(|error| {
                 result = Err(error);
                 Vec::new()
             });
             for dir in dirs.iter().rev() {
                 result = result.and(remove_dir(dir));
->>>>>>> main
             }
         }
         result
-    }
-}
-
-fn first_error(result: &mut io::Result<()>, next: io::Result<()>) {
-    if result.is_ok() {
-        *result = next;
     }
 }
 
