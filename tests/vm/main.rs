@@ -9,4 +9,9 @@ mod cgroups;
 mod harness;
 mod varlink;
 
+mod clock;
+mod hardening;
+mod reload;
 mod service;
+mod socket;
+mod user;

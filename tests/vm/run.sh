@@ -78,6 +78,7 @@ tree() { # directory
   mkdir -p "$1"/usr/lib/{systemd/system,sysusers.d,tmpfiles.d} "$1/etc/ebb/jobs.d"
   if ls config/*.service >/dev/null 2>&1; then
     cp config/*.service config/*.socket "$1/usr/lib/systemd/system/"
+    install -D -m 644 -t "$1/usr/lib/systemd/user" config/user/*
     cp config/sysusers.d/* "$1/usr/lib/sysusers.d/"
     cp config/tmpfiles.d/* "$1/usr/lib/tmpfiles.d/"
   else
