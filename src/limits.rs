@@ -14,11 +14,15 @@ pub const ENVIRONMENT_FILE_MAX: u64 = 1024 * 1024;
 /// How far ahead a schedule is searched, in years; one that finds nothing by then never comes.
 pub const SCHEDULE_HORIZON_YEARS: i16 = 30;
 
+/// Largest zone file that is read, in bytes; of a larger one so much.
+pub const ZONE_MAX: u64 = 256 * 1024;
+
 /// Largest frame that a client may send, in bytes, its NUL not counted; a larger one ends the connection with an error.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// Largest payload for a run's standard input, in bytes; more is refused.
 pub const INPUT_MAX: u64 = 1024 * 1024;
-/// Clients at the same time; one more is told so and closed.
+/// Clients at the same time; one more is told so and closed. Where a fourth of the descriptors that ebbd may open is less, so
+/// many, and more wait in the backlog.
 pub const CLIENTS_MAX: usize = 64;
 /// Of these, how many may be of one user who is neither root nor ebbd's own.
 pub const CLIENTS_PER_USER_MAX: usize = 16;
@@ -44,6 +48,8 @@ pub const REPLIES_PENDING_MAX: usize = 64;
 pub const REPLY_MAX: usize = 64 * 1024 * 1024;
 /// How long the client waits for an answer that is no run's end, in milliseconds; then it says so and ends.
 pub const ANSWER_TIMEOUT_MS: u64 = 30_000;
+/// How long a shell's completion waits for ebbd to name its jobs, in milliseconds; then it offers what has come.
+pub const COMPLETION_TIMEOUT_MS: u64 = 1_000;
 /// How long a client that waits for a run's end tries to reach an ebbd that has gone, in milliseconds; then it gives up.
 pub const RECONNECT_MS: u64 = 60_000;
 /// Most instants that one `ebb next` shows; more are a mistake in its usage.
@@ -105,6 +111,8 @@ pub const LINKS_MAX: usize = 40;
 
 /// A slot that ebbd wakes for later than this, in milliseconds, counts as missed (the clock jumped, or the host slept).
 pub const SLOT_LATE_MS: i64 = 60_000;
+/// Slots of one schedule are at least this far apart, in milliseconds: `every` has `EVERY_MIN_MS`, crontab its seconds.
+pub const SLOT_APART_MS: i64 = 1_000;
 /// A clock set back by no more than this, in milliseconds, does not make a slot run a second time; by more, it does.
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
@@ -120,6 +128,25 @@ pub const OUTPUT_MAX_MIN: u64 = 64 * 1024;
 pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
 /// Largest `[output] keep`; the smallest is 1.
 pub const OUTPUT_KEEP_MAX: u32 = 10_000;
+/// Longest `[output] identifier`, in bytes; a longer one is a problem.
+pub const IDENTIFIER_MAX: usize = 64;
+/// Longest entry in the systemd journal, in bytes: a longer line becomes several entries, all but the last of them marked
+/// (journald's own LineMax= has the same default).
+pub const JOURNALD_ENTRY_MAX: usize = 48 * 1024;
+/// How long a line waits for a systemd journal that takes none, in milliseconds, while the run may be held up by its own
+/// output; then lines are dropped and counted until the journal takes the next one.
+pub const JOURNALD_STALL_MS: u64 = 30_000;
+/// Pause between two attempts to reach a systemd journal that is not there, in milliseconds.
+pub const JOURNALD_RETRY_MS: u64 = 50;
+/// How long the carrier of a run's output stays after its last line for journald to take it, in milliseconds: journald
+/// looks up who sent a line when it takes it.
+pub const JOURNALD_LINGER_MS: u64 = 2_000;
+/// How long ebbd waits at its end for the last lines of ended runs to reach the systemd journal, in milliseconds; then it
+/// ends without, and they are on their own.
+pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
+/// How long `ebb logs -f` waits after a run's end for its last lines to reach the systemd journal, in milliseconds; then
+/// it ends without.
+pub const JOURNALD_TAIL_MS: u64 = 5_000;
 
 /// How long the service manager may take to read what it is told, in milliseconds; then that is not told.
 pub const NOTIFY_TIMEOUT_MS: u64 = 1_000;
@@ -139,6 +166,10 @@ pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
 /// Records kept in memory while the journal can't be written; what comes on top is lost with an error in the log.
 pub const UNWRITTEN_MAX: usize = 1000;
+/// Of these, how many may be skipped triggers, so that they leave room for what can't be told anew.
+pub const UNWRITTEN_SKIPPED_MAX: usize = 500;
+/// How long until the disk is tried again while something waits for room on it and nothing else happens, in milliseconds.
+pub const UNWRITTEN_RETRY_MS: u64 = 5_000;
 /// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
 pub const JOURNAL_TORN_KEEP: usize = 4;
 /// Warnings about single lines that one replay gives; the rest of them are counted.
@@ -147,11 +178,27 @@ pub const JOURNAL_WARNINGS_MAX: usize = 20;
 /// written ahead of that: it stops reading at the first entry so much older than `since`.
 pub const HISTORY_SLACK_MS: i64 = 3_600_000;
 
+/// How long a start that could not be had something for (a descriptor, a process, memory) is put off the first time, in
+/// milliseconds; twice as long each time after that.
+pub const START_AGAIN_MIN_MS: u64 = 250;
+/// The longest that it is put off, in milliseconds; it is tried for as long as it takes.
+pub const START_AGAIN_MAX_MS: u64 = 10_000;
+/// To how many open descriptors ebbd raises its soft limit, at most to the hard one: 64 clients of up to four each, and some
+/// four thousand runs of up to four each. A run that would take one of the last [`DESCRIPTORS_FOR_CLIENTS`] waits.
+pub const DESCRIPTORS_MAX: u64 = 16_384;
+/// Descriptors that no run takes, so that somebody can still get in to see and stop them.
+pub const DESCRIPTORS_FOR_CLIENTS: usize = 24;
+/// Of these, how many no client takes either: to end runs with, for the journal, for a reload; one more waits in the backlog. Of fewer than 96 in all, a fourth is kept.
+pub const DESCRIPTORS_FOR_ENDS: usize = 12;
+
 /// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
 pub const OOM_LOOKS: u32 = 500;
 /// How long the reaper of a run that an earlier ebbd started may take to reap it, in milliseconds; then nobody knows how
 /// it ended.
 pub const EXIT_NOTE_MS: u64 = 10_000;
+/// How long the end of ebbd may take where it is the first process of a container and nothing else was said (`--stop-within`),
+/// in milliseconds: a second less than container engines give by default before they kill.
+pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;

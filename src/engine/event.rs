@@ -104,6 +104,14 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// A run could not be started because something was not to be had just then (a descriptor, a process, memory, room on
+    /// a disk). It keeps its place and is tried again.
+    StartPutOff {
+        /// Which run.
+        run: RunId,
+        /// What was not to be had, in a sentence for people.
+        lacks: String,
+    },
     /// A run's whole tree is gone.
     Exited {
         /// Which run.
@@ -114,14 +122,27 @@ pub enum Event {
         usage: Usage,
         /// Its memory limit in bytes, for the sentence that a person reads.
         memory_max: Option<u64>,
+        /// How long ago that was, in milliseconds: how an earlier ebbd's run ended is known when somebody has reaped it.
+        late_ms: u64,
     },
     /// The watchdog saw a run above its memory limit (rlimit rung only).
     OverLimit {
         /// Which run.
         run: RunId,
     },
-    /// The journal could not take the record that a run was queued; it must not run.
+    /// The record that a run was queued is in the journal. Only now does anything follow from the run: it may start, and
+    /// what it stands in for may end.
+    Recorded {
+        /// Which run.
+        run: RunId,
+    },
+    /// The journal can't take the record that a run was queued; it must not run.
     NotRecorded {
+        /// Which run.
+        run: RunId,
+    },
+    /// The record that a run was queued may not be on disk, and whoever asked for it was told that it was not accepted.
+    NotDurable {
         /// Which run.
         run: RunId,
     },

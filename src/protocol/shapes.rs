@@ -66,7 +66,8 @@ pub struct JobStatus {
     pub enabled: bool,
     /// Whether `ebb pause` holds it back.
     pub paused: bool,
-    /// `running`, `stopping`, `waiting`, `paused`, `off` or `idle`.
+    /// `running`, `starting`, `stopping`, `waiting`, `paused`, `off` or `idle`; `removed` for a job that is gone while a run of
+    /// it is not.
     pub state: String,
     /// Its crontab expressions.
     #[serde(default)]
@@ -106,7 +107,7 @@ pub struct RunStatus {
     pub trigger: Trigger,
     /// 1 for the first try.
     pub attempt: u32,
-    /// `waiting`, `running` or `stopping`.
+    /// `waiting`, `starting`, `running` or `stopping`.
     pub state: String,
     /// When it was accepted.
     pub queued_at: String,
@@ -114,6 +115,9 @@ pub struct RunStatus {
     pub started_at: Option<String>,
     /// Highest anonymous memory so far, in bytes.
     pub peak_anon_bytes: Option<u64>,
+    /// What a run that waits could not be started for want of, in a sentence; it is tried again until it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
 }
 
 /// A job's timing, for the client to reckon its next starts from.
@@ -137,13 +141,16 @@ pub struct NextReply {
     pub paused: bool,
 }
 
-/// A run's output; its file descriptor comes with the reply (SCM_RIGHTS).
+/// A run's output; its file descriptor comes with the reply (SCM_RIGHTS), unless it is in the systemd journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogFile {
     /// Which run.
     pub run: RunId,
     /// Whether the run has ended, so that nothing more will come.
     pub finished: bool,
+    /// What finds it in the systemd journal: matches for journalctl(1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journal: Vec<String>,
 }
 
 /// What is being ended.
@@ -191,6 +198,9 @@ pub struct DoctorReport {
     pub job_count: u64,
     /// Problems that keep files from being in force.
     pub problems: Vec<String>,
+    /// What goes otherwise than job files say, and why; a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// The answer to `org.varlink.service.GetInfo`.

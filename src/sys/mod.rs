@@ -6,7 +6,9 @@
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod descriptors;
 pub mod durable;
+pub mod journald;
 pub mod listen;
 pub mod memory;
 pub mod notify;
@@ -21,6 +23,8 @@ pub mod tree;
 pub mod users;
 pub mod watch;
 pub mod zoneinfo;
+
+pub use raw::is_scarce;
 
 #[cfg(test)]
 mod testing;

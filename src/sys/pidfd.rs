@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::child::Exit;
-use super::raw;
+use super::{is_scarce, proc, raw};
 
 /// A descriptor of the process `pid`; it becomes readable when that process ends. Close-on-exec, as the kernel makes it.
 ///
@@ -25,6 +25,63 @@ pub fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     // SAFETY: a null siginfo is allowed; the other arguments are integers.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0) };
     raw::check_long(sent).map(drop)
+}
+
+/// A process that is about to be signalled: by its descriptor, or where the kernel or a container's filter has none to give,
+/// by its number. Of the number it has to be made sure again, right before the signal, that it is still the same process.
+#[derive(Debug)]
+pub enum Aim {
+    /// A descriptor: never means another process.
+    Descriptor(OwnedFd),
+    /// A number, which can be given out again.
+    Number(i32),
+}
+
+impl Aim {
+    /// Takes aim; `None`: there is no such process.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn at(pid: i32) -> io::Result<Option<Self>> {
+        match pidfd_open(pid) {
+            Ok(fd) => Ok(Some(Self::Descriptor(fd))),
+            Err(e) => match e.raw_os_error() {
+                Some(libc::ESRCH) => Ok(None),
+                Some(libc::ENOSYS | libc::EPERM) => Ok(Some(Self::Number(pid))),
+                _ => Err(raw::because(&e, format_args!("cannot open process {pid}"))),
+            },
+        }
+    }
+
+    /// Sends the signal; whether it went.
+    #[must_use]
+    pub fn signal(&self, pid: i32, signal: i32) -> bool {
+        match self {
+            Self::Descriptor(fd) => match pidfd_signal(fd.as_fd(), signal) {
+                Err(e) if matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => kill(pid, signal),
+                sent => sent.is_ok(),
+            },
+            Self::Number(pid) => kill(*pid, signal),
+        }
+    }
+}
+
+/// Whether the process that started at `start_ticks` under this number has ended; a zombie has. What can't be looked at now
+/// has not.
+#[must_use]
+pub fn has_ended(pid: i32, start_ticks: u64) -> bool {
+    match proc::stat(pid) {
+        Ok(stat) => stat.start_ticks != start_ticks || matches!(stat.state, b'Z' | b'X'),
+        Err(e) => !is_scarce(&e),
+    }
+}
+
+fn kill(pid: i32, signal: i32) -> bool {
+    if pid <= 0 {
+        return false; // A group, or everybody.
+    }
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    unsafe { libc::kill(pid, signal) == 0 }
 }
 
 /// `struct pidfd_info` of linux/pidfd.h in its first version, 64 bytes.

@@ -94,6 +94,11 @@ impl Ebbd {
 
     /// Starts the process alone.
     pub(crate) fn spawn(&mut self) {
+        self.child = Some(self.command().spawn().unwrap());
+    }
+
+    /// What starts it.
+    pub(crate) fn command(&self) -> Command {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let words: Vec<&str> =
             self.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_ebbd")]).collect();
@@ -114,7 +119,7 @@ impl Ebbd {
             use std::os::unix::process::CommandExt;
             command.uid(uid).gid(uid);
         }
-        self.child = Some(command.spawn().unwrap());
+        command
     }
 
     pub(crate) fn wait_ready(&mut self) {

@@ -21,17 +21,21 @@ finish() { # why
 }
 
 install_ebb() {
-  if ls ebb_*.deb >/dev/null 2>&1; then
-    DEBIAN_FRONTEND=noninteractive apt-get install -y ./ebb_*.deb
-  else
-    # Until there is a package: the files it will have, and what its scripts will do.
-    cp -r tree/. / && systemd-sysusers && systemd-tmpfiles --create
-    systemctl daemon-reload && systemctl enable --now ebbd.service && until ebb doctor; do sleep 0.2; done
-  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y ./ebb_*.deb &&
+    timeout 60 sh -c 'until ebb doctor; do sleep 0.5; done' && return
+  systemctl status --no-pager ebbd.service ebbd.socket ebb-runs.service
+  return 1
 }
 
 # The tests of a module among those that the words ask for.
 of_module() { ./vm --list "${words[@]}" 2>/dev/null | sed -n "s/^\($1::.*\): test\$/\1/p"; }
+
+# Last of all, since nothing of ebb is there afterwards.
+remove_ebb() {
+  local gone
+  mapfile -t gone < <(of_module package_gone)
+  [ -z "${gone[*]}" ] || ./vm --test-threads=1 --exact "${gone[@]}"
+}
 
 up() { cut -d. -f1 /proc/uptime; }
 
@@ -45,8 +49,8 @@ if [ "$boot" = 1 ]; then
   echo "$(uname -r), $(systemctl --version | head -n 1), up after $(up) s"
   install_ebb >"$EBB_VM_ARTEFACTS/install" 2>&1 || { cat "$EBB_VM_ARTEFACTS/install"; finish "ebb could not be installed"; }
   echo "ebb is installed after $(up) s"
-  ./vm --test-threads=1 --skip before_reboot:: --skip after_reboot:: "${words[@]}"
-  [ -n "${before[*]}${after[*]}" ] || finish ok
+  ./vm --test-threads=1 --skip before_reboot:: --skip after_reboot:: --skip package_gone:: "${words[@]}"
+  [ -n "${before[*]}${after[*]}" ] || { remove_ebb; finish ok; }
   touch "$state/reset-expected" && sync
   [ -z "${before[*]}" ] || ./vm --test-threads=1 --exact "${before[@]}"
   echo "reset after $(up) s, as by a power cut"
@@ -56,6 +60,7 @@ if [ "$boot" = 1 ]; then
 elif [ "$boot" = 2 ] && [ -e "$state/reset-expected" ]; then
   echo "up again after $(up) s"
   [ -z "${after[*]}" ] || ./vm --test-threads=1 --exact "${after[@]}"
+  remove_ebb
   finish ok
 fi
 finish "the guest started a time too often, $boot times: a panic of its kernel?"

@@ -68,24 +68,8 @@ pack() { # guest, words...
   for word in "$@"; do echo "$word"; done >"$in/words"
   cp tests/vm/guest.sh "$in/"
   strip --strip-debug -o "$in/vm" "$(cat .work/vm/binary)"
-  tree "$in/tree"
+  cp dist/ebb_*.deb "$in/"
   tar -C "$in" -cf "$in.tar" . && truncate -s %1M "$in.tar"
-}
-
-# Until there is a package: the release binaries, and the units of config/.
-tree() { # directory
-  install -D -m 755 -t "$1/usr/bin" dist/ebb dist/ebbd
-  mkdir -p "$1"/usr/lib/{systemd/system,sysusers.d,tmpfiles.d} "$1/etc/ebb/jobs.d"
-  if ls config/*.service >/dev/null 2>&1; then
-    cp config/*.service config/*.socket "$1/usr/lib/systemd/system/"
-    install -D -m 644 -t "$1/usr/lib/systemd/user" config/user/*
-    cp config/sysusers.d/* "$1/usr/lib/sysusers.d/"
-    cp config/tmpfiles.d/* "$1/usr/lib/tmpfiles.d/"
-  else
-    printf '[Service]\nExecStart=/usr/bin/ebbd\nDelegate=yes\nKillMode=process\n[Install]\nWantedBy=multi-user.target\n' \
-      >"$1/usr/lib/systemd/system/ebbd.service"
-    echo 'g ebb -' >"$1/usr/lib/sysusers.d/ebb.conf"
-  fi
 }
 
 # No KVM: it is not there in a container or a guest, and what is not always there is not what to test with.
@@ -134,10 +118,9 @@ for guest in "${guests[@]}"; do
   images+=($!)
 done
 step "building ebb and the tests"
-# For a quick look: what is in dist/, such as binaries of a debug build, is taken as it is.
-if [ -z "${EBB_VM_DIST:-}" ]; then
-  make --no-print-directory release >.work/vm/release.log 2>&1 || { tail -n 30 .work/vm/release.log; exit 1; }
-fi
+# For a quick look: what is in dist/, such as binaries of a debug build, is packaged as it is.
+package() { if [ -n "${EBB_VM_DIST:-}" ]; then debian/make-deb "$(rustc -vV | sed -n 's/^host: //p')"; else make --no-print-directory deb; fi; }
+package >.work/vm/package.log 2>&1 || { tail -n 30 .work/vm/package.log; exit 1; }
 build_tests || exit 1
 for job in "${images[@]}"; do wait "$job" || fail "an image could not be built"; done
 
