@@ -13,6 +13,7 @@ mod leave;
 mod live;
 mod load;
 mod names;
+mod notify;
 pub mod options;
 mod outputs;
 mod requests;
@@ -49,7 +50,7 @@ use crate::sys;
 use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
 use input::Input;
-use options::{Command, Options};
+use options::{Command, Defaults, Options};
 use shell::Shell;
 use signals::{Signal, Signals};
 
@@ -60,8 +61,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(task) = Task::parse(args.iter().skip(1).filter_map(|arg| arg.to_str())) {
         return carrier::main(&task);
     }
-    let places = Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(Into::into));
-    match options::parse(args, places) {
+    let uid = nix::unistd::geteuid().as_raw();
+    let env = |name: &str| std::env::var_os(name).map(Into::into);
+    let defaults = Defaults { own: Places::of(uid, env), users: Places::of_user(uid, env) };
+    match options::parse(args, defaults) {
         Ok(Command::Run(options)) => match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -74,10 +77,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
-        Err(message) => {
+        Err(refused) => {
             log_to_stderr("info");
-            tracing::error!("{message}");
-            exit::USAGE.into()
+            tracing::error!("{}", refused.message);
+            refused.code.into()
         }
     }
 }
@@ -94,8 +97,12 @@ impl Failure {
     }
 }
 
-fn run(options: Options) -> Result<(), Failure> {
+fn run(mut options: Options) -> Result<(), Failure> {
     log_to_stderr(&options.log);
+    if std::process::id() == 1 {
+        options.stop_within_ms = options.stop_within_ms.or(Some(limits::STOP_WITHIN_PID1_MS));
+    }
+    sys::descriptors::raise(limits::DESCRIPTORS_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -104,10 +111,17 @@ fn run(options: Options) -> Result<(), Failure> {
 }
 
 async fn serve(options: Options) -> Result<(), Failure> {
+    // Before anything else is opened: it takes descriptors by their numbers.
+    let handed = sys::listen::handed_over(|name| std::env::var(name).ok())
+        .map_err(Failure::os("cannot take over the control socket"))?;
     let signals = Signals::listen().map_err(Failure::os("cannot listen for signals"))?;
     let (sender, input) = mpsc::unbounded_channel();
+    let stop_within = options.stop_within_ms.map(StopWithin);
     let mut shell = Shell::open(options, sender)?;
-    let listener = shell.bind().inspect_err(|_| shell.ladder.remove())?;
+    if let Some(within) = stop_within {
+        shell.engine.bound_last_grace(within.grace_ms());
+    }
+    let listener = shell.bind(handed).inspect_err(|_| shell.ladder.remove())?;
     shell.begin();
     sys::memory::trim();
     tracing::info!(
@@ -117,6 +131,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         shell.options.places.socket.display()
     );
     let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
+    shell.notify_ready();
     let ended = main.turn(&mut shell, &listener).await;
     if shell.leaves_runs {
         main.settle(&mut shell).await;
@@ -140,6 +155,27 @@ struct Loop {
     next_client: u64,
     /// When clients are let in again, after that has failed.
     accept_from: Option<tokio::time::Instant>,
+    /// Whether nobody is let in for want of descriptors, so that the log has said so.
+    is_shut: bool,
+    /// When ebbd ends whatever is left, once it was asked to end.
+    end_by: Option<tokio::time::Instant>,
+}
+
+/// How long an end may take at most, in milliseconds. Its last two seconds (or half of it) are for ebbd itself: one to see
+/// what was killed gone and recorded, one to tell the clients.
+#[derive(Clone, Copy)]
+struct StopWithin(u64);
+
+impl StopWithin {
+    /// What runs get before they are killed.
+    fn grace_ms(self) -> u64 {
+        self.0 - 2_000.min(self.0 / 2)
+    }
+
+    /// When ebbd waits for no run any more.
+    fn wait_ms(self) -> u64 {
+        self.0 - 1_000.min(self.0 / 4)
+    }
 }
 
 /// Messages taken in before one sync serves them all.
@@ -149,7 +185,17 @@ impl Loop {
     fn new(signals: Signals, input: mpsc::UnboundedReceiver<Input>) -> io::Result<Self> {
         let wall = sys::watch::watch(WallTimer::new()?, Interest::READABLE)?;
         let mono = sys::watch::watch(MonoTimer::new()?, Interest::READABLE)?;
-        Ok(Self { signals, input, wall, mono, armed: None, next_client: 1, accept_from: None })
+        Ok(Self {
+            signals,
+            input,
+            wall,
+            mono,
+            armed: None,
+            next_client: 1,
+            accept_from: None,
+            is_shut: false,
+            end_by: None,
+        })
     }
 
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
@@ -157,7 +203,19 @@ impl Loop {
             self.arm(shell.engine.next_wake())?;
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
-                signal = self.signals.next() => on_signal(shell, signal),
+                signal = self.signals.next() => {
+                    if signal == Signal::End {
+                        let within = shell.options.stop_within_ms.map(StopWithin);
+                        let wait = within.map(|within| std::time::Duration::from_millis(within.wait_ms()));
+                        self.end_by = self.end_by.or(wait.map(|wait| tokio::time::Instant::now() + wait));
+                    }
+                    on_signal(shell, signal);
+                }
+                () = tokio::time::sleep_until(self.end_by.unwrap_or_else(tokio::time::Instant::now)),
+                    if self.end_by.is_some() => {
+                        tracing::error!("ending with runs that could not be ended in time (--stop-within)");
+                        shell.is_over = true;
+                    }
                 input = self.input.recv() => self.take_in(shell, input),
                 ready = self.wall.readable() => {
                     let mut ready = ready?;
@@ -178,24 +236,27 @@ impl Loop {
                     self.armed = None;
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
-                    if self.accept_from.is_some() => self.accept_from = None,
-                // Nothing else may happen for hours: what waits for the journal is tried again.
+                    if self.accept_from.is_some() => self.guard(shell, None),
+                // Nothing else may happen for hours: what waits for room on the disk is tried again.
                 () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
-                    if !shell.unwritten.is_empty() => {}
+                    if !shell.unwritten.is_empty() || shell.lacks_room => {
+                        if shell.lacks_room {
+                            shell.reload();
+                        }
+                    }
+                () = tokio::time::sleep_until(shell.notify.due_at().unwrap_or_else(tokio::time::Instant::now)),
+                    if shell.notify.due_at().is_some() => shell.notify_due(),
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
                         self.next_client += 1;
+                        self.guard(shell, None);
                     }
-                    Err(error) => {
-                        // Out of descriptors, most likely: others are served on, this one waits in the backlog.
-                        tracing::error!("cannot let a client in: {error}");
-                        let pause = std::time::Duration::from_millis(limits::ACCEPT_PAUSE_MS);
-                        self.accept_from = Some(tokio::time::Instant::now() + pause);
-                    }
+                    Err(error) => self.guard(shell, Some(&error)),
                 },
             }
             shell.settle();
+            shell.notify_status();
             shell.rest();
         }
         Ok(())
@@ -218,8 +279,36 @@ impl Loop {
         }
     }
 
+    /// A call that comes with the end is told so: its caller must not wonder whether it was taken.
+    async fn hear_last_calls(&mut self, shell: &mut Shell) {
+        let until = tokio::time::Instant::now() + std::time::Duration::from_millis(limits::LAST_CALL_MS);
+        while !shell.clients.is_empty() {
+            match tokio::time::timeout_at(until, self.input.recv()).await {
+                Ok(input) => self.take_in(shell, input),
+                Err(_) => return,
+            }
+            shell.settle();
+        }
+    }
+
+    /// Lets nobody in for a while where that has failed or would take the last descriptors: who is inside is served on, the
+    /// others wait in the backlog.
+    fn guard(&mut self, shell: &Shell, refused: Option<&io::Error>) {
+        let was_shut = std::mem::replace(&mut self.is_shut, refused.is_some() || !shell.can_let_in());
+        let pause = std::time::Duration::from_millis(limits::ACCEPT_PAUSE_MS);
+        self.accept_from = self.is_shut.then(|| tokio::time::Instant::now() + pause);
+        match refused {
+            Some(error) if !was_shut => tracing::error!("cannot let a client in: {error}"),
+            None if self.is_shut && !was_shut => tracing::warn!(
+                "cannot let a client in before another one has gone: too few descriptors (RLIMIT_NOFILE)"
+            ),
+            Some(_) | None => {}
+        }
+    }
+
     /// Lets every client go, after it has been told what there is to tell.
     async fn part(&mut self, shell: &mut Shell) {
+        self.hear_last_calls(shell).await;
         let mut left = std::mem::take(&mut shell.clients).len();
         let patience = std::time::Duration::from_millis(limits::PART_TIMEOUT_MS);
         let all_gone = tokio::time::timeout(patience, async {
@@ -262,13 +351,18 @@ impl Loop {
 fn on_signal(shell: &mut Shell, signal: Signal) {
     match signal {
         Signal::End => {
-            tracing::info!("asked to end");
+            match shell.options.stop_within_ms.map(StopWithin) {
+                Some(within) => tracing::info!("asked to end; runs get at most {} ms", within.grace_ms()),
+                None => tracing::info!("asked to end"),
+            }
+            shell.notify_stopping();
             shell.handle(Event::Shutdown);
         }
         Signal::Leave => {
             tracing::info!("asked to end and to leave the runs alone");
             shell.leaves_runs = true;
             shell.is_over = true;
+            shell.notify_stopping();
         }
         Signal::Reload => drop(shell.reload()),
         Signal::Child => shell.reap_orphans(),
@@ -278,7 +372,7 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
         // What is not begun any more has not been accepted.
-        Input::Call { client, .. } if shell.leaves_runs => shell.refuse(client, &Refusal::ShuttingDown),
+        Input::Call { client, .. } if shell.is_over => shell.refuse(client, &Refusal::ShuttingDown),
         Input::Call { client, caller, request, more, staged } => {
             shell.call(client, &caller, request, more, staged);
         }
@@ -286,8 +380,9 @@ fn on_input(shell: &mut Shell, input: Input) {
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),
+        Input::StartPutOff { run, lacks } => shell.start_put_off(run, lacks),
         Input::OverLimit { run } => shell.handle(Event::OverLimit { run }),
-        Input::Exited { run, exit, usage } => shell.exited(run, exit, usage),
+        Input::Exited { run, exit, usage, late_ms } => shell.exited(run, exit, usage, late_ms),
     }
 }
 

@@ -19,7 +19,9 @@ use super::client::Answer;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::Live;
+use super::notify::Notify;
 use super::options::Options;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 
@@ -34,6 +36,8 @@ pub(super) struct Shell {
     /// Where children note that they have begun.
     pub(super) begun: Option<Begun>,
     pub(super) gate: Gate,
+    pub(super) socket: Socket,
+    pub(super) notify: Notify,
     pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
     pub(super) input: mpsc::UnboundedSender<Input>,
@@ -47,6 +51,8 @@ pub(super) struct Shell {
     pub(super) refused: BTreeSet<String>,
     /// Whether the directory of job files could not be read at the start.
     pub(super) is_unreadable: bool,
+    /// Whether there was no room for the definitions at the start, so that they are read once more before long.
+    pub(super) lacks_room: bool,
     /// Whether any job's `[allow]` lets in callers from outside of the control group.
     pub(super) has_guests: bool,
     /// Answers that are held back until the records before them are on disk.
@@ -199,6 +205,10 @@ impl Shell {
     fn finished(&mut self, finished: Finished) {
         let run = finished.id;
         self.let_go(run);
+        if finished.started_at.is_none() {
+            // Made by an ebbd that died before the run began, if at all.
+            self.outputs().discard(&finished.job, run);
+        }
         self.ended.push(run);
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);
@@ -207,7 +217,7 @@ impl Shell {
     }
 
     /// Forgets a run's processes and bounds the number of its job's outputs.
-    fn let_go(&mut self, run: RunId) {
+    pub(super) fn let_go(&mut self, run: RunId) {
         let Some(position) = self.live.iter().position(|live| live.id == run) else { return };
         let live = self.live.remove(position);
         let is_live = |run| self.live.iter().any(|live| live.id == run);
@@ -226,9 +236,9 @@ impl Shell {
     }
 
     /// A run's tree is gone.
-    pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage) {
+    pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage, late_ms: u64) {
         let memory_max = self.live.iter().find(|live| live.id == run).and_then(|live| live.memory.max);
-        self.handle(Event::Exited { run, exit, usage, memory_max });
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();

@@ -11,7 +11,7 @@ use crate::journal::HistoryLine;
 use crate::journal::record::RunId;
 use crate::limits;
 use crate::protocol::{Refusal, Reply, RunNowReply, encode};
-use crate::sys::peer;
+use crate::sys::{descriptors, peer};
 
 use super::access::Caller;
 use super::client::{Answer, Client};
@@ -45,6 +45,13 @@ impl Shell {
         let inputs = Arc::clone(&self.inputs);
         let client = Client { id, caller, stream, input: self.input.clone(), answers, staged: None, inputs };
         tokio::spawn(client.serve());
+    }
+
+    /// Whether there are descriptors for another client, so that those that are left are enough to end runs with.
+    pub(super) fn can_let_in(&self) -> bool {
+        let few = descriptors::limit().is_some_and(|limit| self.clients.len() >= limit / 4);
+        (!few || self.clients.len() >= limits::CLIENTS_MAX)
+            && descriptors::has_more_than(limits::DESCRIPTORS_FOR_ENDS)
     }
 
     fn no_room_for(&self, caller: &Caller) -> Option<Refusal> {

@@ -10,6 +10,7 @@ mod harness;
 mod varlink;
 
 mod coming_from;
+mod journal_output;
 mod package;
 mod package_gone;
 mod service;
