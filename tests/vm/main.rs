@@ -9,9 +9,14 @@ mod cgroups;
 mod harness;
 mod varlink;
 
+mod clock;
 mod coming_from;
+mod hardening;
 mod journal_output;
 mod package;
 mod package_gone;
+mod reload;
 mod service;
+mod socket;
+mod user;
 mod varlinkctl;
