@@ -42,7 +42,7 @@ fn state(job: &JobStatus) -> String {
     if job.paused {
         state +=
             &format!(" (held back by `ebb pause`; `ebb resume {}` lets it start by itself again)", job.job);
-    } else if !job.enabled {
+    } else if !job.enabled && job.state != "removed" {
         state += " (`enabled = false` in its file: it does not start by itself)";
     }
     state
