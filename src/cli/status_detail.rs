@@ -31,6 +31,10 @@ pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Re
     for run in &job.runs {
         screen.fact(&format!("run {}", run.run), &of_run(run, moment))?;
     }
+    if !job.unheld.is_empty() {
+        let unheld = format!("{}; `ebb doctor` says why", job.unheld.join(", "));
+        screen.fact("not held", &look.paint(BAD, &unheld))?;
+    }
     for line in job.stale.iter().flat_map(|stale| figures::lines(stale)) {
         screen.fact("file", &look.paint(NOTICE, &line))?;
     }

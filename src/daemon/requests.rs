@@ -238,6 +238,7 @@ impl Shell {
             state: places.state.display().to_string(),
             job_count: self.engine.job_count() as u64,
             problems: self.problems.clone(),
+            unheld: self.unheld_limits(),
         };
         self.answer(client, &report);
         Ok(())

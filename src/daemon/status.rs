@@ -101,6 +101,7 @@ impl Shell {
             last,
             runs: view.runs.iter().map(|run| self.run_status(run)).collect(),
             stale: self.stale(&stored),
+            unheld: self.ladder.unheld(&stored.definition),
             schedule: stored.definition.timing.schedules,
             every_ms: stored.definition.timing.every_ms,
             description: stored.definition.description,
@@ -126,6 +127,7 @@ impl Shell {
             next: None,
             last: None,
             runs: runs.map(|(_, run)| self.run_status(&run)).collect(),
+            unheld: Vec::new(),
             stale: Some("its file is gone; what runs goes on until it ends".to_owned()),
             job,
         }

@@ -215,7 +215,14 @@ impl World {
                 self.running.iter().filter(|(_, r)| r.ends <= self.now.mono).map(|(id, _)| *id).collect();
             for run in ended {
                 let exit = self.running.remove(&run).unwrap().exit;
-                self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None, late_ms: 0 });
+                self.send(Event::Exited {
+                    run,
+                    exit,
+                    usage: Usage::default(),
+                    memory_max: None,
+                    late_ms: 0,
+                    unheld: Vec::new(),
+                });
             }
             self.send(Event::Due);
             self.check();
@@ -336,6 +343,7 @@ impl World {
                     usage: Usage::default(),
                     memory_max: None,
                     late_ms: 0,
+                    unheld: Vec::new(),
                 });
             }
         }

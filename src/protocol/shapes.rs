@@ -85,6 +85,9 @@ pub struct JobStatus {
     /// What keeps its file as it is now from being in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<String>,
+    /// Its limits that nothing on this host holds, by their names in its file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheld: Vec<String>,
 }
 
 /// The latest end of a job.
@@ -195,6 +198,9 @@ pub struct DoctorReport {
     pub job_count: u64,
     /// Problems that keep files from being in force.
     pub problems: Vec<String>,
+    /// Jobs with limits that nothing here holds: `name: [cpu], pids-max`.
+    #[serde(default)]
+    pub unheld: Vec<String>,
 }
 
 /// The answer to `org.varlink.service.GetInfo`.

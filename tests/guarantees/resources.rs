@@ -169,3 +169,18 @@ fn a_run_whose_user_has_too_many_processes_waits_for_one_of_them_to_end() {
     ebbd.until("its end", || ebbd.history().len() == 1);
     assert_eq!(ebbd.history()[0]["outcome"], "success", "{}", ebbd.history()[0]);
 }
+
+#[test]
+fn a_soft_limit_of_cgroup_v1_is_not_taken_for_memory_high() {
+    let job = "command = [\"true\"]\n[memory]\nhigh = \"32M\"\n";
+    let required = format!("enforcement = \"required\"\n{job}");
+    let ebbd = Ebbd::start(&[("best", job), ("required", &required)]);
+    if ebbd.call("Doctor", json!({})).unwrap()["enforcement"] != "cgroup-v1" {
+        return; // The other rungs have tests of their own.
+    }
+    let line = ebbd.run("best");
+    assert_eq!((&line["outcome"], &line["unheld"]), (&json!("success"), &json!(["[memory] high"])), "{line}");
+    let line = ebbd.run("required");
+    assert_eq!(line["outcome"], "start-failed", "{line}");
+    assert!(line["detail"].as_str().unwrap().contains("no cgroup here can hold [memory] high"), "{line}");
+}
