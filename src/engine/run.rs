@@ -147,7 +147,7 @@ impl Run {
             retry_of: self.retry_of,
             reason: end.reason,
             detail: end.detail,
-            unheld: end.unheld,
+            unheld: end.unheld.into(),
         }
     }
 }

@@ -113,7 +113,7 @@ impl HistoryLine {
             uid: run.uid,
             retry_of: run.retry_of,
             detail: run.detail,
-            unheld: run.unheld,
+            unheld: run.unheld.into_vec(),
         }
     }
 

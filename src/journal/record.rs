@@ -217,8 +217,8 @@ pub struct Finished {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Limits of its job that nothing on the host held, by their names in the file.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unheld: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub unheld: Box<[String]>,
 }
 
 /// What was measured of a run's whole tree; `None` is "not known here", never zero.

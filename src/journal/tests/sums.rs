@@ -83,7 +83,7 @@ fn finished(id: RunId) -> Event {
         retry_of: None,
         reason: None,
         detail: None,
-        unheld: Vec::new(),
+        unheld: Box::default(),
     })
 }
 
