@@ -41,6 +41,8 @@ pub(super) struct Live {
     pub(super) tree: Tree,
     pub(super) stop_signal: i32,
     pub(super) memory: Memory,
+    /// Limits of its job that nothing here holds.
+    pub(super) unheld: Vec<String>,
     /// Its output file, where it has one, and how much disk that may take.
     pub(super) output: Option<(OwnedFd, u64)>,
     /// Output files of its job that are kept.

@@ -237,8 +237,10 @@ impl Shell {
 
     /// A run's tree is gone.
     pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage, late_ms: u64) {
-        let memory_max = self.live.iter().find(|live| live.id == run).and_then(|live| live.memory.max);
-        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms });
+        let live = self.live.iter().find(|live| live.id == run);
+        let memory_max = live.and_then(|live| live.memory.max);
+        let unheld = live.map(|live| live.unheld.clone()).unwrap_or_default();
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();

@@ -13,7 +13,6 @@ mod after_reboot;
 mod before_reboot;
 mod clock;
 mod coming_from;
-mod coming_from;
 mod fork_bomb;
 mod given_back;
 mod grandchild;
