@@ -20,6 +20,7 @@ Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group 
   --group NAME    who may control it besides root and its own user   (root: ebb, if there is such a group)
   --log LEVEL     error, warn, info or debug, to standard error      (info)
   --strict        do not start while any job file has a problem (exit 78)
+  --check-handover   read the settings and print the format in which it takes over from a running ebbd (`ebb upgrade`)
   --version       print the version
   --help          print this
 
@@ -67,7 +68,7 @@ struct File {
 /// A sentence for people: an unknown flag, a file that can't be read, a setting that is not known.
 pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Result<Command, String> {
     use lexopt::prelude::{Long, Short};
-    let (mut flags, mut config, mut strict) = (File::default(), None, false);
+    let (mut flags, mut config, mut strict, mut check) = (File::default(), None, false, false);
     let mut parser = lexopt::Parser::from_iter(args);
     while let Some(arg) = parser.next().map_err(usage)? {
         match arg {
@@ -80,6 +81,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
             }
             Long("log") => flags.log = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned()),
             Long("strict") => strict = true,
+            Long("check-handover") => check = true,
             Long("version") | Short('V') => {
                 return Ok(Command::Print(format!("ebbd {}\n", env!("CARGO_PKG_VERSION"))));
             }
@@ -91,6 +93,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
     let log = flags.log.or(file.log).unwrap_or_else(|| "info".to_owned());
     if !["error", "warn", "info", "debug"].contains(&log.as_str()) {
         return Err(format!("`{log}` is no log level; write error, warn, info or debug"));
+    }
+    if check {
+        let (version, format) = (env!("CARGO_PKG_VERSION"), super::handover::FORMAT);
+        return Ok(Command::Print(format!("ebbd {version}\n{}{format}\n", super::handover::ANSWER)));
     }
     Ok(Command::Run(Options {
         places: Places {

@@ -1,12 +1,15 @@
 //! From nothing to a shell: the state directory, the journal's memory, the job files, and runs of an earlier ebbd.
 //! And the way back, when ebbd ends.
 
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::engine::{Engine, Event, Exit, Process, Refused, Restored, RestoredRun};
+use crate::engine::{Carried, Engine, Event, Exit, Process, Refused, Restored, RestoredRun};
 use crate::exit;
 use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, Usage};
 use crate::journal::{self, Inputs, State, Writer};
@@ -16,6 +19,7 @@ use crate::words::OutputTo;
 
 use super::Failure;
 use super::access::Gate;
+use super::handover::{self, Received};
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
@@ -28,7 +32,11 @@ use super::watch::Watched;
 
 impl Shell {
     /// Opens the state directory and reads the journal and the job files. Nothing has started after it.
-    pub(super) fn open(mut options: Options, input: mpsc::UnboundedSender<Input>) -> Result<Self, Failure> {
+    pub(super) fn open(
+        mut options: Options,
+        input: mpsc::UnboundedSender<Input>,
+        mut received: Option<&mut Received>,
+    ) -> Result<Self, Failure> {
         let state = options.places.state.clone();
         let mut builder = std::fs::DirBuilder::new();
         builder
@@ -40,19 +48,21 @@ impl Shell {
         for path in [&mut options.places.state, &mut options.places.jobs] {
             *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
         }
-        let (journal, known) = open_journal(&state)?;
+        let (journal, known) =
+            open_journal(&state, received.as_mut().and_then(|received| received.lock.take()))?;
         let mut store = Store::new(
             sys::durable::nameless(&state)
                 .map_err(Failure::os(format!("cannot write in {}", state.display())))?,
         );
-        let gathered = gather(&options, &mut store)?;
+        let goes_on = received.is_some();
+        let gathered = gather(&options, &mut store, received)?;
         let gate =
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state);
         let mut shell = Self {
-            engine: Engine::new(restored(&known), sys::clock::now().mono.0),
+            engine: Engine::new(restored(&known), sys::clock::now().mono.0).going_on(goes_on),
             journal,
             unwritten: Unwritten::default(),
             store,
@@ -74,7 +84,8 @@ impl Shell {
             fresh: Some((gathered.jobs, known)),
             is_over: false,
             leaves_runs: false,
-            held_back: None,
+            pause: None,
+            upgrade: None,
             is_stirred: true,
             options,
         };
@@ -99,8 +110,8 @@ impl Shell {
         }
     }
 
-    /// Puts the jobs into force and takes over what an earlier ebbd left.
-    pub(super) fn begin(&mut self) {
+    /// Puts the jobs into force and takes over what an earlier ebbd left, with what it has handed over.
+    pub(super) fn begin(&mut self, over: Option<(Carried, Vec<handover::Run>)>) {
         let Some((jobs, known)) = self.fresh.take() else { return };
         // Before anything is started: a sweep does not know the runs that start with the first load.
         let cgroups: Vec<String> =
@@ -113,8 +124,11 @@ impl Shell {
         };
         self.handle(Event::Refused(refused));
         self.handle(Event::Load(jobs));
+        let (carried, over) = over.unwrap_or_default();
+        self.engine.carry_on(carried);
         for (run, start) in known.under_way() {
-            self.take_over(run.queued.id, &start.started, start.rebooted);
+            let id = run.queued.id;
+            self.take_over(id, &start.started, start.rebooted, over.iter().find(|over| over.id == id));
         }
         let is_open = |run: RunId| known.runs.contains_key(&run);
         if let Err(error) = self.inputs.sweep(&is_open) {
@@ -124,7 +138,7 @@ impl Shell {
     }
 
     /// Takes over a run of an earlier ebbd: watched on if it lives, ended for good if its main process has gone.
-    fn take_over(&mut self, run: RunId, started: &Started, rebooted: bool) {
+    fn take_over(&mut self, run: RunId, started: &Started, rebooted: bool, over: Option<&handover::Run>) {
         let process = Process { pid: started.pid, start: started.pid_start };
         let tree = if rebooted { None } else { self.ladder.adopt(run, process, &started.cgroups) };
         let Some((tree, pidfd)) = tree else {
@@ -137,23 +151,26 @@ impl Shell {
             return;
         };
         let job = self.definition(&started.job);
-        let memory = job.as_ref().map(|j| j.memory).unwrap_or_default();
-        let to_file = job.as_ref().filter(|j| j.output.to == OutputTo::File);
-        let output =
-            to_file.and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
+        let memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
+        let to_file = job.as_ref().filter(|j| j.output.to == OutputTo::File).map(|j| j.output.max);
+        let output_max = over.map_or(to_file, |over| over.output_max);
+        let output = output_max.and_then(|max| Some((self.outputs().create(&started.job, run).ok()?, max)));
         let live = Arc::new(Live {
             id: run,
             job: started.job.clone(),
             pid: started.pid,
             pid_start: started.pid_start,
-            is_adopted: true,
+            is_adopted: !pidfd.as_ref().is_some_and(|pidfd| sys::child::is_ours(pidfd.as_fd())),
             enforcement: started.enforcement,
             tree,
-            stop_signal: job.as_ref().map_or(15, |j| j.stop_signal),
+            stop_signal: over.map(|o| o.stop_signal).or(job.as_ref().map(|j| j.stop_signal)).unwrap_or(15),
             memory,
             output,
-            keep: job.as_ref().map_or(crate::limits::OUTPUT_KEEP_DEFAULT, |j| j.output.keep),
-            seen: Seen::default(),
+            keep: over
+                .map(|o| o.keep)
+                .or(job.as_ref().map(|j| j.output.keep))
+                .unwrap_or(crate::limits::OUTPUT_KEEP_DEFAULT),
+            seen: over.map(Seen::of).unwrap_or_default(),
         });
         tracing::info!(run, job = %started.job, pid = started.pid, "taken over from an earlier ebbd");
         self.live.push(Arc::clone(&live));
@@ -188,12 +205,12 @@ impl Shell {
     }
 }
 
-fn open_journal(state: &std::path::Path) -> Result<(Writer, State), Failure> {
+fn open_journal(state: &Path, lock: Option<File>) -> Result<(Writer, State), Failure> {
     let refuse = |error: journal::Error| {
         let code = if matches!(error, journal::Error::Locked { .. }) { exit::BUSY } else { exit::OS };
         Failure { message: error.to_string(), code }
     };
-    let (writer, warnings) = Writer::open(state, sys::clock::now().wall).map_err(refuse)?;
+    let (writer, warnings) = Writer::open_with(state, sys::clock::now().wall, lock).map_err(refuse)?;
     let mut known = State::default();
     let more = journal::replay(state, &mut |record| known.apply(&record)).map_err(refuse)?;
     for warning in warnings.iter().chain(&more) {
@@ -202,7 +219,15 @@ fn open_journal(state: &std::path::Path) -> Result<(Writer, State), Failure> {
     Ok((writer, known))
 }
 
-fn gather(options: &Options, store: &mut Store) -> Result<Harvest, Failure> {
+fn gather(options: &Options, store: &mut Store, received: Option<&mut Received>) -> Result<Harvest, Failure> {
+    if let Some(received) = received {
+        match received.in_force(store) {
+            Ok(harvest) => return Ok(harvest),
+            Err(error) => tracing::warn!(
+                "the definitions that were in force can't be read, so the job files are read anew: {error}"
+            ),
+        }
+    }
     let gathered = harvest(&options.places.jobs, store);
     for problem in &gathered.problems {
         tracing::error!("{problem}");

@@ -1,6 +1,7 @@
 //! The control socket: its directory, its mode, and that there is one ebbd behind it.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
@@ -39,6 +40,12 @@ impl Shell {
             tracing::error!("cannot set the mode of {}: {error}", path.display());
         }
     }
+}
+
+/// Goes on listening on a socket that an earlier ebbd has left open.
+pub(super) fn inherited(listener: OwnedFd) -> Result<UnixListener, Failure> {
+    UnixListener::from_std(listener.into())
+        .map_err(Failure::os("cannot listen on the socket that was handed over"))
 }
 
 fn make_room(path: &Path) -> Result<(), Failure> {

@@ -48,8 +48,16 @@ impl Watched {
     async fn follow(self) -> io::Result<Input> {
         let Self { live, pidfd, exec_status, input } = self;
         let run = live.id;
-        let Some(pidfd) = pidfd else { return Ok(end(&live, None).await) };
+        let Some(pidfd) = pidfd else {
+            // Where an upgrade came in the middle of its end, that is known all the same.
+            let how = live.seen.ended.get().copied();
+            if how.is_some() {
+                grace(&live).await;
+            }
+            return Ok(end(&live, how.as_ref()).await);
+        };
         let pidfd = watch(pidfd, Interest::READABLE)?;
+        let is_taken_over = exec_status.is_none();
         if let Some(status) = exec_status {
             if let Some(failure) = exec_failure(status).await? {
                 ended(&pidfd).await?;
@@ -62,6 +70,10 @@ impl Watched {
         }
         let mut sampler = Sampler::new(Arc::clone(&live));
         let oom = live.oom_watch().map(|fd| watch(fd, Interest::READABLE)).transpose()?;
+        if is_taken_over && oom.is_some() && live.tree.facts().oom_kills.is_some_and(|kills| kills > 0) {
+            // What the kernel said of it, it said while nobody listened.
+            take_the_rest(&live).await;
+        }
         loop {
             tokio::select! {
                 biased;

@@ -113,7 +113,7 @@ impl Engine {
             for run in self.runs.iter_mut().filter(|r| is_first && r.job == name) {
                 run.take_over(&policy);
             }
-            if is_first && policy.at_start && self.jobs[index].starts_by_itself() {
+            if is_first && !self.goes_on && policy.at_start && self.jobs[index].starts_by_itself() {
                 self.fire(index, Trigger::Startup, None, now, out);
                 if policy.every_ms.is_some() {
                     self.jobs[index].facts.last_slot = Some(now.wall);

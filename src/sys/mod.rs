@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod child;
 pub mod clock;
 pub mod durable;
+pub mod image;
 pub mod memory;
 pub mod output;
 pub mod peer;

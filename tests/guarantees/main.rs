@@ -28,4 +28,5 @@ mod retry;
 mod schedule;
 mod shipped;
 mod tree;
+mod upgrade;
 mod varlink;
