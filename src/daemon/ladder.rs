@@ -61,6 +61,42 @@ impl Ladder {
         format!("{}/{run}", self.name)
     }
 
+    /// The same as it stands in the environment of the run's processes.
+    pub(super) fn mark_variable(&self, run: RunId) -> String {
+        format!("{}={}", environment::MARK, self.mark(run))
+    }
+
+    /// What an earlier ebbd has left of a run: its control groups, who is in them, and the rung that holds its memory.
+    pub(super) fn left_of(&self, run: RunId) -> (Vec<String>, Vec<i32>, Enforcement) {
+        let Some(leaf) = self.inner.sweep().into_iter().find(|leaf| leaf.run_id() == Some(run)) else {
+            return (Vec::new(), Vec::new(), Enforcement::None);
+        };
+        let rung = if leaf.holds_memory() { self.enforcement() } else { Enforcement::None };
+        // Where they cannot be looked for, the mark still tells.
+        (leaf.paths(), leaf.pids().unwrap_or_default(), rung)
+    }
+
+    /// What begins the mark of every run on this state.
+    pub(super) fn mark_prefix(&self) -> String {
+        format!("{}/", self.name)
+    }
+
+    /// Where processes belong that serve runs; none is as good where there are no cgroups, or no room for one more.
+    pub(super) fn shelter(&self) -> Option<Leaf> {
+        let made = self.inner.shelter();
+        made.inspect_err(|error| tracing::warn!("what carries output stays in ebbd's own cgroup: {error}"))
+            .ok()
+            .flatten()
+    }
+
+    /// The processes there; where there is no such place, the children of this ebbd.
+    pub(super) fn sheltered(&self) -> Vec<i32> {
+        match self.inner.sheltered() {
+            Some(shelter) => shelter.pids().unwrap_or_default(),
+            None => proc::own_children().unwrap_or_default(),
+        }
+    }
+
     fn has_cgroup(&self) -> bool {
         self.inner.tracking() != crate::sys::cgroup::Tracking::ProcessTree
     }
@@ -111,10 +147,7 @@ impl Ladder {
             Some(leaf) => Some((Tree::Leaf(leaf), pidfd)),
             // Its control group is gone, and so is all that was in it, whoever has its pid by now.
             None if !cgroups.is_empty() => None,
-            None => {
-                let mark = format!("{}={}", environment::MARK, self.mark(run));
-                Some((Tree::Family(Family::new(main, process.start, &mark)), pidfd))
-            }
+            None => Some((Tree::Family(Family::new(main, process.start, &self.mark_variable(run))), pidfd)),
         }
     }
 

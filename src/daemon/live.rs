@@ -130,9 +130,9 @@ impl Live {
         }
     }
 
-    /// Counts what the main process left behind.
+    /// Counts what the main process left behind, where that can be seen.
     pub(super) fn note_leftover(&self) {
-        let left = self.tree.pids().len();
+        let left = self.tree.pids().map_or(0, |pids| pids.len());
         self.seen.leftover.store(u32::try_from(left).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 

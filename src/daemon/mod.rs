@@ -2,6 +2,8 @@
 //! decided in `engine`. Asleep whenever nothing is due and nobody calls.
 
 pub mod access;
+mod begun;
+mod carriers;
 mod client;
 pub mod environment;
 mod handover;
@@ -41,6 +43,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
+use crate::carrier::{self, Task};
 use crate::engine::{Event, Wake};
 use crate::exit;
 use crate::limits;
@@ -57,6 +60,10 @@ use signals::{Signal, Signals};
 /// Runs ebbd as it was called, until it is told to end.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(task) = Task::parse(args.iter().skip(1).filter_map(|arg| arg.to_str())) {
+        return carrier::main(&task);
+    }
     let places = Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(Into::into));
     match options::parse(args, places) {
         Ok(Command::Run(options)) => match run(options) {
@@ -200,6 +207,9 @@ impl Loop {
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
                     if self.accept_from.is_some() => self.accept_from = None,
+                // Nothing else may happen for hours: what waits for the journal is tried again.
+                () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
+                    if !shell.unwritten.is_empty() => {}
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);

@@ -15,10 +15,12 @@ use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, 
 use crate::journal::{self, Inputs, State, Writer};
 use crate::sys;
 use crate::sys::users;
-use crate::words::OutputTo;
+use crate::words::{OutputTo, StopReason};
 
 use super::Failure;
 use super::access::Gate;
+use super::begun;
+use super::carriers;
 use super::handover::{self, Received};
 use super::input::Input;
 use super::ladder::Ladder;
@@ -48,7 +50,7 @@ impl Shell {
         for path in [&mut options.places.state, &mut options.places.jobs] {
             *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
         }
-        let (journal, known) =
+        let (mut journal, mut known) =
             open_journal(&state, received.as_mut().and_then(|received| received.lock.take()))?;
         let mut store = Store::new(
             sys::durable::nameless(&state)
@@ -61,12 +63,17 @@ impl Shell {
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state);
+        let begun = begun::open(&state);
+        if let Some(begun) = &begun {
+            begun::settle(begun, &mut known, &ladder, &mut journal);
+        }
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0).going_on(goes_on),
             journal,
             unwritten: Unwritten::default(),
             store,
             ladder,
+            begun,
             gate,
             own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),
@@ -101,8 +108,9 @@ impl Shell {
             next_run: self.engine.next_run(),
         });
         let record = Record { at: sys::clock::now().wall, event: opened };
-        if let Err(error) = self.unwritten.append(&mut self.journal, &record) {
+        if let Err(error) = self.journal.append(&record) {
             tracing::error!("cannot write to the journal: {error}");
+            self.unwritten.keep(&record);
         }
         // On another boot the runs of the one before are over, whoever has their pids by now.
         if let Some((_, known)) = &mut self.fresh {
@@ -128,7 +136,14 @@ impl Shell {
         self.engine.carry_on(carried);
         for (run, start) in known.under_way() {
             let id = run.queued.id;
-            self.take_over(id, &start.started, start.rebooted, over.iter().find(|over| over.id == id));
+            let over = over.iter().find(|over| over.id == id);
+            self.take_over(id, &start.started, start.rebooted, over);
+            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not.
+            match run.stopping.filter(|_| over.is_none()) {
+                Some((_, StopReason::OverLimit)) => self.with_live(id, Live::kill),
+                Some(_) => self.with_live(id, Live::ask_to_end),
+                None => {}
+            }
         }
         let is_open = |run: RunId| known.runs.contains_key(&run);
         if let Err(error) = self.inputs.sweep(&is_open) {
@@ -152,8 +167,13 @@ impl Shell {
         };
         let job = self.definition(&started.job);
         let memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
-        let to_file = job.as_ref().filter(|j| j.output.to == OutputTo::File).map(|j| j.output.max);
-        let output_max = over.map_or(to_file, |over| over.output_max);
+        let to_file = job.as_ref().filter(|j| match j.output.to {
+            OutputTo::File => true,
+            // There was no journal when it started.
+            OutputTo::Journal => self.outputs().has(&started.job, run),
+            OutputTo::Inherit | OutputTo::Null => false,
+        });
+        let output_max = over.map_or(to_file.map(|j| j.output.max), |over| over.output_max);
         let output = output_max.and_then(|max| Some((self.outputs().create(&started.job, run).ok()?, max)));
         let live = Arc::new(Live {
             id: run,
@@ -177,27 +197,43 @@ impl Shell {
         tokio::spawn(Watched { live, pidfd, exec_status: None, input: self.input.clone() }.watch());
     }
 
-    /// The journal goes on in a new segment whose head says all that is still true.
-    pub(super) fn rotate(&mut self) {
+    /// The journal goes on in a new segment whose head says all that is still true; whether it does.
+    pub(super) fn rotate(&mut self) -> bool {
         let mut state = State::default();
         let now = sys::clock::now().wall;
         let rotated = journal::replay(self.journal.dir(), &mut |record| state.apply(&record))
             .map_err(|e| e.to_string())
             .and_then(|_| {
+                // What a failed sync has not brought to disk can be gone from memory, too.
+                let (waiting, active) = self.engine.run_counts();
+                if self.journal.is_suspect()
+                    && self.unwritten.is_empty()
+                    && state.runs.len() != waiting + active
+                {
+                    return Err("it does not read as it was written".to_owned());
+                }
                 let opened = state.opened.clone().ok_or("it has no beginning")?;
                 self.journal.rotate(now, state.snapshot(now, opened)).map_err(|e| e.to_string())
             });
-        if let Err(error) = rotated {
+        if let Err(error) = &rotated {
             tracing::error!("cannot begin a new segment of the journal: {error}");
         }
+        rotated.is_ok()
     }
 
     /// The end: nothing of ebbd is left but its state.
     pub(super) fn close(&mut self) {
-        if let Err(error) = self.unwritten.flush(&mut self.journal).and_then(|()| self.journal.sync()) {
+        self.settle();
+        if let Err(error) = self.journal.sync() {
             tracing::error!("cannot bring the journal to disk: {error}");
         }
+        if !self.unwritten.is_empty() {
+            tracing::error!("the journal can't be written, so some of what happened last is lost");
+        }
         let _ = std::fs::remove_file(&self.options.places.socket);
+        if !self.leaves_runs {
+            carriers::wait_for_all(&self.ladder);
+        }
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();
         }
@@ -258,6 +294,7 @@ fn restored(known: &State) -> Restored {
         queued_at: run.queued_at,
         queued: run.queued.clone(),
         started: run.started.as_ref().map(|s| (s.at, s.started.clone())),
+        stopping: run.stopping,
     };
     Restored {
         jobs: known.jobs.values().cloned().collect(),

@@ -12,6 +12,7 @@ use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Pro
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
+use crate::sys::spawn::Begun;
 use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
@@ -32,6 +33,8 @@ pub(super) struct Shell {
     pub(super) unwritten: Unwritten,
     pub(super) store: Store,
     pub(super) ladder: Ladder,
+    /// Where children note that they have begun.
+    pub(super) begun: Option<Begun>,
     pub(super) gate: Gate,
     pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
@@ -107,28 +110,26 @@ impl Shell {
     }
 
     fn carry_out(&mut self, now: Now, effects: Vec<Effect>) {
-        let mut refused = Vec::new();
+        // What became of the records of new runs; the engine hears of it once all of this is done.
+        let mut then = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Arm { job, after } => self.arm(now, job, after),
-                Effect::Record(event) => {
-                    if let Some(run) = self.record(now, event) {
-                        refused.push(run);
-                    }
-                }
-                Effect::Start(order) if refused.contains(&order.run) => {}
+                Effect::Record(event) => self.record(now, event, &mut then),
                 Effect::Start(order) => self.start_order(*order),
                 Effect::Signal { run } => self.with_live(run, Live::ask_to_end),
                 Effect::Kill { run } => self.with_live(run, Live::kill),
-                Effect::Reply { client, reply: Reply::Accepted { run, .. } } if refused.contains(&run) => {
+                Effect::Reply { client, reply: Reply::Accepted { run, .. } }
+                    if then.contains(&Event::NotRecorded { run }) =>
+                {
                     self.held.push(Held::Reply(client, Reply::NotRecorded));
                 }
                 Effect::Reply { client, reply } => self.held.push(Held::Reply(client, reply)),
                 Effect::Exit => self.is_over = true,
             }
         }
-        for run in refused {
-            self.handle(Event::NotRecorded { run });
+        for event in then {
+            self.handle(event);
         }
     }
 
@@ -138,46 +139,66 @@ impl Shell {
         debug_assert!(effects.is_empty(), "a slot alone starts nothing");
     }
 
-    /// Writes a record; the run that must not be where that failed.
-    fn record(&mut self, now: Now, event: Recorded) -> Option<RunId> {
-        if let Recorded::Queued(queued) = &event
-            && let Err(error) = self.keep_input(queued)
-        {
-            tracing::error!(run = queued.id, job = %queued.job, "cannot keep the demand's payload: {error}");
-            return Some(queued.id);
-        }
+    /// Writes a record, after all that still waits, so that the journal keeps its order. Adds to `then` what the engine has
+    /// to hear of runs that are queued, or can't be.
+    fn record(&mut self, now: Now, event: Recorded, then: &mut Vec<Event>) {
         let record = Record { at: now.wall, event };
-        let written = self.unwritten.append(&mut self.journal, &record);
-        if let Err(error) = &written {
-            tracing::error!("cannot write to the journal: {error}");
-        }
         log(&record.event);
-        match record.event {
-            Recorded::Queued(queued) => written.is_err().then_some(queued.id),
-            Recorded::Finished(finished) => {
-                self.finished(finished);
-                None
+        let queued = if let Recorded::Queued(queued) = &record.event { Some(queued.id) } else { None };
+        match self.flush(then).and_then(|()| self.write(&record)) {
+            Ok(()) => then.extend(queued.map(|run| Event::Recorded { run })),
+            Err(error) => {
+                tracing::error!("cannot write to the journal: {error}");
+                if !self.unwritten.keep(&record) {
+                    then.extend(queued.map(|run| Event::NotRecorded { run }));
+                }
             }
-            Recorded::Opened(_)
-            | Recorded::Job(_)
-            | Recorded::JobRemoved { .. }
-            | Recorded::Paused { .. }
-            | Recorded::Resumed { .. }
-            | Recorded::Started(_)
-            | Recorded::Skipped(_) => None,
+        }
+        if let Recorded::Finished(finished) = record.event {
+            self.finished(finished);
         }
     }
 
-    /// A payload is on disk under its run's number before the demand is in the journal.
-    fn keep_input(&mut self, queued: &crate::journal::record::Queued) -> std::io::Result<()> {
-        if queued.payload.input.is_none() {
+    /// Writes what had to wait for the journal; what the engine has to hear of it is added to `then`.
+    fn flush(&mut self, then: &mut Vec<Event>) -> std::io::Result<()> {
+        if self.unwritten.is_empty() {
             return Ok(());
         }
-        match (self.staged.take(), queued.retry_of) {
-            (Some(staged), _) => staged.keep(queued.id).map(drop),
-            (None, Some(before)) => self.inputs.pass_on(before, queued.id),
-            (None, None) => Ok(()),
+        let mut unwritten = std::mem::take(&mut self.unwritten);
+        let mut queued = Vec::new();
+        let result = unwritten.flush(&mut queued, |record| self.write(record));
+        self.unwritten = unwritten;
+        for run in queued {
+            // Its payload is its own now.
+            self.ended.extend(run.retry_of.filter(|before| self.engine.job_of(*before).is_none()));
+            then.push(Event::Recorded { run: run.id });
         }
+        result
+    }
+
+    /// Appends a record. The payload of the run that it queues is on disk under that run's number before.
+    fn write(&mut self, record: &Record) -> std::io::Result<()> {
+        let Recorded::Queued(queued) = &record.event else { return self.journal.append(record) };
+        if queued.payload.input.is_some() {
+            self.keep_input(queued)?;
+        }
+        let written = self.journal.append(record);
+        if written.is_err() && queued.payload.input.is_some() && queued.retry_of.is_none() {
+            // Nobody else knows of it.
+            let _ = self.inputs.remove(queued.id);
+        }
+        written
+    }
+
+    fn keep_input(&mut self, queued: &crate::journal::record::Queued) -> std::io::Result<()> {
+        let kept = match (self.staged.take(), queued.retry_of) {
+            (_, Some(before)) => self.inputs.pass_on(before, queued.id),
+            (Some(staged), None) => staged.keep(queued.id).map(drop),
+            (None, None) => Ok(()),
+        };
+        kept.map_err(|e| {
+            std::io::Error::new(e.kind(), format!("cannot keep the payload of run {}: {e}", queued.id))
+        })
     }
 
     /// A run has ended: its tree is let go, and those who wait are told.
@@ -239,7 +260,7 @@ impl Shell {
         self.is_stirred = !is_quiet;
     }
 
-    fn with_live(&self, run: RunId, act: impl Fn(&Live) -> std::io::Result<()>) {
+    pub(super) fn with_live(&self, run: RunId, act: impl Fn(&Live) -> std::io::Result<()>) {
         if let Some(live) = self.live.iter().find(|live| live.id == run)
             && let Err(error) = act(live)
         {
@@ -249,24 +270,19 @@ impl Shell {
 
     /// The end of a batch: one sync for all that was accepted, then the answers that waited for it.
     pub(super) fn settle(&mut self) {
-        // Where there is still no room, the next batch tries again; the log has said so.
-        let _ = self.unwritten.flush(&mut self.journal);
-        let held = std::mem::take(&mut self.held);
-        let is_durable = !held.iter().any(|held| matches!(held, Held::Reply(..))) || self.sync();
-        for held in held {
-            match held {
-                Held::Reply(client, Reply::Accepted { .. }) if !is_durable => {
-                    self.answer_reply(client, Reply::NotRecorded);
-                }
-                Held::Reply(client, reply) => self.answer_reply(client, reply),
-                Held::Result(run, line) => {
-                    for client in take_waiting(&mut self.waiting, run) {
-                        self.tell_result(client, run, &line);
-                    }
-                }
-            }
+        let mut then = Vec::new();
+        // Where there is still no room, it is tried again; the log has said so.
+        let _ = self.flush(&mut then);
+        for event in then {
+            self.handle(event);
+        }
+        while !self.held.is_empty() {
+            self.tell();
         }
         for run in std::mem::take(&mut self.ended) {
+            if self.unwritten.needs_input_of(run) {
+                continue;
+            }
             if let Err(error) = self.inputs.remove(run) {
                 tracing::warn!(run, "cannot remove the run's payload: {error}");
             }
@@ -274,6 +290,56 @@ impl Shell {
         if self.journal.needs_rotation() {
             self.rotate();
         }
+    }
+
+    /// Gives the answers that were held back, as far as they are true.
+    fn tell(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        let is_durable = !held.iter().any(|held| matches!(held, Held::Reply(..))) || self.make_durable();
+        for held in held {
+            match held {
+                Held::Reply(client, reply) => {
+                    let reply = self.true_reply(reply, is_durable);
+                    self.answer_reply(client, reply);
+                }
+                Held::Result(run, line) => {
+                    for client in take_waiting(&mut self.waiting, run) {
+                        self.tell_result(client, run, &line);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What can be said: accepted is what is on disk, done is what the next ebbd would know of.
+    fn true_reply(&mut self, reply: Reply, is_durable: bool) -> Reply {
+        match reply {
+            Reply::Accepted { run, merged } if !is_durable => {
+                // Who was told no will ask again; what they asked for must not be done twice.
+                if !merged {
+                    self.handle(Event::NotDurable { run });
+                }
+                Reply::NotRecorded
+            }
+            Reply::Stopping { .. } | Reply::Done if !is_durable || !self.unwritten.is_empty() => {
+                Reply::NotKept
+            }
+            Reply::Accepted { .. }
+            | Reply::Stopping { .. }
+            | Reply::Done
+            | Reply::NoSuchJob { .. }
+            | Reply::NoSuchRun { .. }
+            | Reply::QueueFull { .. }
+            | Reply::ShuttingDown
+            | Reply::NotRecorded
+            | Reply::NotKept => reply,
+        }
+    }
+
+    /// Brings the journal to disk. After a sync that failed nobody knows what of it is there, and the next one would
+    /// succeed without having written it (fsync(2)): only a new segment, written and synced as a whole, is sure.
+    fn make_durable(&mut self) -> bool {
+        self.sync() || self.rotate()
     }
 
     fn sync(&mut self) -> bool {
@@ -308,6 +374,9 @@ fn log(event: &Recorded) {
         }
         Recorded::Skipped(skipped) => {
             tracing::info!(job = %skipped.job, "skipped a {} trigger: {}", skipped.trigger, skipped.reason);
+        }
+        Recorded::Stopping(stopping) => {
+            tracing::info!(run = stopping.id, job = %stopping.job, "ending it: {}", stopping.reason);
         }
         Recorded::Opened(_)
         | Recorded::Job(_)

@@ -16,6 +16,7 @@ use crate::sys::tree::Family;
 use crate::sys::users::{self, Identity, User};
 use crate::words::{Enforcement, OutputTo};
 
+use super::carriers::Carrier;
 use super::environment::{self, Host};
 use super::input::Input;
 use super::live::{Live, Seen};
@@ -58,16 +59,23 @@ impl Shell {
         spec.oom_score_adj = job.oom_score_adjust;
         let output = self.open_output(&job, order, spec.identity.as_ref())?;
         let stdin = self.stdin(order)?;
-        let (stdout, stderr) = stdio(&job, output.as_ref())?;
+        let carrier = (job.output.to == OutputTo::Journal && output.is_none())
+            .then(|| self.carrier(&job, order, spec.identity.as_ref()))
+            .transpose()?;
+        let (stdout, stderr) = stdio(&job, output.as_ref(), carrier.as_ref())?;
         let (leaf, enforcement) = self.ladder.leaf(order.run, &job).map_err(|e| e.to_string())?;
         if let (Enforcement::Rlimit, Some(max)) = (enforcement, job.memory.max) {
             spec.rlimits.push(data_limit(max));
         }
         let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-        let spawned = spawn::spawn(&spec, stdio, leaf.as_ref()).map_err(|e| {
+        let place = self.begun.as_ref().map(|begun| begun.place(order.run));
+        let spawned = spawn::spawn(&spec, stdio, leaf.as_ref(), place).map_err(|e| {
             let _ = leaf.as_ref().map(sys::cgroup::Leaf::remove);
             format!("cannot make a process: {e}")
         })?;
+        if let Some(carrier) = carrier {
+            carrier.tell(spawned.pid);
+        }
         let live = Live {
             id: order.run,
             job: order.job.clone(),
@@ -94,7 +102,7 @@ impl Shell {
     }
 
     /// The user of a run, and what it has to become; ebbd's own is known since its start.
-    fn become_whom(&self, job: &Definition) -> Result<(User, Option<Identity>), String> {
+    pub(super) fn become_whom(&self, job: &Definition) -> Result<(User, Option<Identity>), String> {
         if job.user.is_none() && job.group.is_none() {
             return Ok((self.own_user.clone(), None));
         }
@@ -110,15 +118,23 @@ impl Shell {
         }
     }
 
-    /// The run's output file. It is the run's user's own, for `echo ... > /dev/stderr` opens it anew.
+    /// The run's output file, where it has one. It is the run's user's own, for `echo ... > /dev/stderr` opens it anew.
     fn open_output(
         &self,
         job: &Definition,
         order: &Order,
         identity: Option<&Identity>,
     ) -> Result<Option<OwnedFd>, String> {
-        if job.output.to != OutputTo::File {
-            return Ok(None);
+        match job.output.to {
+            OutputTo::File => {}
+            OutputTo::Journal => match sys::journald::reach(&sys::journald::socket_path()) {
+                Ok(()) => return Ok(None),
+                Err(error) => {
+                    let (run, job) = (order.run, &order.job);
+                    tracing::warn!(run, %job, "its output goes to a file, as there is no systemd journal here: {error}");
+                }
+            },
+            OutputTo::Inherit | OutputTo::Null => return Ok(None),
         }
         let made = self.outputs().create(&order.job, order.run).and_then(|file| {
             identity.map_or(Ok(()), |who| std::os::unix::fs::fchown(&file, Some(who.uid), None))?;
@@ -132,13 +148,19 @@ impl Shell {
     }
 }
 
-fn stdio(job: &Definition, output: Option<&OwnedFd>) -> Result<(OwnedFd, OwnedFd), String> {
+fn stdio(
+    job: &Definition,
+    output: Option<&OwnedFd>,
+    carrier: Option<&Carrier>,
+) -> Result<(OwnedFd, OwnedFd), String> {
     let copy =
         |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|e| format!("cannot copy a descriptor: {e}"));
-    match (job.output.to, output) {
-        (OutputTo::File, Some(file)) => Ok((copy(file.as_fd())?, copy(file.as_fd())?)),
-        (OutputTo::Inherit, _) => Ok((copy(std::io::stderr().as_fd())?, copy(std::io::stderr().as_fd())?)),
-        (OutputTo::Null | OutputTo::File, _) => Ok((null()?, null()?)),
+    // Both streams to one place, so that what is written is read in that order.
+    let place = output.map(AsFd::as_fd).or_else(|| carrier.map(Carrier::output));
+    match (job.output.to, place) {
+        (_, Some(place)) => Ok((copy(place)?, copy(place)?)),
+        (OutputTo::Inherit, None) => Ok((copy(std::io::stderr().as_fd())?, copy(std::io::stderr().as_fd())?)),
+        (OutputTo::Null | OutputTo::File | OutputTo::Journal, None) => Ok((null()?, null()?)),
     }
 }
 

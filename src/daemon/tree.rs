@@ -16,7 +16,11 @@ pub(super) enum Tree {
 }
 
 impl Tree {
-    pub(super) fn pids(&self) -> Vec<i32> {
+    /// The processes of the run.
+    ///
+    /// # Errors
+    /// They can't be looked for now, such as for want of a descriptor: nobody knows then whether there are any.
+    pub(super) fn pids(&self) -> io::Result<Vec<i32>> {
         match self {
             Self::Leaf(leaf) => leaf.pids(),
             Self::Family(family) => family.members(),
@@ -38,11 +42,11 @@ impl Tree {
         }
     }
 
-    /// Whether no process is left.
+    /// Whether no process is left. What can't be looked at now is not empty for that.
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Leaf(leaf) => !leaf.populated(),
-            Self::Family(family) => family.members().is_empty(),
+            Self::Family(family) => family.members().is_ok_and(|members| members.is_empty()),
         }
     }
 
@@ -75,8 +79,8 @@ impl Tree {
     /// processes, pages that they share counted once.
     pub(super) fn current_anon(&self) -> Option<u64> {
         match self {
-            Self::Leaf(leaf) => leaf.current_anon().or_else(|| pss_anon(&leaf.pids())),
-            Self::Family(family) => pss_anon(&family.members()),
+            Self::Leaf(leaf) => leaf.current_anon().or_else(|| pss_anon(&leaf.pids().ok()?)),
+            Self::Family(family) => pss_anon(&family.members().ok()?),
         }
     }
 

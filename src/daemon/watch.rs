@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::engine::{Exit, Process};
 use crate::limits;
+use crate::sys::is_scarce;
 use crate::sys::spawn::{ExecFailure, ExecResult, ExecStatus};
 use crate::sys::watch::{drain, watch};
 
@@ -146,20 +147,28 @@ async fn grace(live: &Live) {
     }
 }
 
-/// Ends what the main process left behind and waits for the last of it, up to a bound.
+/// Ends what the main process left behind and waits for the last of it, up to a bound. As long as nobody can look whether
+/// anything is left, the bound does not count: that is no reason to believe that nothing is.
 async fn vanish(live: &Live) {
-    let deadline = Instant::now() + Duration::from_millis(limits::TREE_VANISH_MS);
-    let mut pause = Duration::from_micros(200);
+    let patience = Duration::from_millis(limits::TREE_VANISH_MS);
+    let (mut deadline, mut pause) = (Instant::now() + patience, Duration::from_micros(200));
+    let mut was_blind = false;
     loop {
         match live.tree.kill_all() {
             Ok(true) => return,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(run = live.id, job = %live.job, "cannot end what is left of the run: {error}");
+                if !was_blind {
+                    tracing::warn!(run = live.id, job = %live.job, "cannot end what is left of the run yet: {error}");
+                }
+                was_blind = true;
+                if is_scarce(&error) {
+                    deadline = Instant::now() + patience;
+                }
             }
         }
         if Instant::now() >= deadline {
-            let pids = live.tree.pids();
+            let pids = live.tree.pids().unwrap_or_default();
             tracing::error!(run = live.id, job = %live.job, "processes that can't be ended are left: {pids:?}");
             return;
         }
@@ -169,6 +178,13 @@ async fn vanish(live: &Live) {
             None => sleep(pause).await,
         }
         pause = (pause * 2).min(Duration::from_millis(100));
+    }
+}
+
+/// Says in the log where a process that no run hangs on did not reach its program.
+pub(super) async fn note_exec_failure(status: ExecStatus, whose: &str) {
+    if let Ok(Some(failure)) = exec_failure(status).await {
+        tracing::error!("{whose} did not start: {failure}");
     }
 }
 

@@ -108,15 +108,45 @@ fn waitid(kind: libc::idtype_t, id: i32) -> io::Result<Option<Reaped>> {
 /// Returns how many. `is_run_pid` keeps a run's status for [`reap`].
 ///
 /// # Errors
-/// `/proc` is not mounted.
+/// The children can't be listed now.
 pub fn reap_orphans(is_run_pid: &dyn Fn(i32) -> bool) -> io::Result<usize> {
     let mut reaped = 0;
-    for pid in proc::own_children()? {
+    let children = match proc::own_children() {
+        Err(_) if !proc::is_mounted() => return Ok(reap_orphans_unlisted(is_run_pid)),
+        children => children?,
+    };
+    for pid in children {
         if !is_run_pid(pid) && matches!(waitid(libc::P_PID, pid), Ok(Some(_))) {
             reaped += 1;
         }
     }
     Ok(reaped)
+}
+
+/// The same where no `/proc` lists the children: the kernel is asked for one that has ended, without taking it. A run's that
+/// comes first is waited for by its watch, whose end of it brings us here again.
+fn reap_orphans_unlisted(is_run_pid: &dyn Fn(i32) -> bool) -> usize {
+    let mut reaped = 0;
+    while let Some(pid) = ended_child()
+        && !is_run_pid(pid)
+        && matches!(waitid(libc::P_PID, pid), Ok(Some(_)))
+    {
+        reaped += 1;
+    }
+    reaped
+}
+
+/// A child that has ended, left as it is (waitid(2), WNOWAIT).
+fn ended_child() -> Option<i32> {
+    // SAFETY: an all-zero siginfo_t is a valid value of this plain C struct.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` is valid for writing.
+    let done = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, flags) };
+    raw::check(done).ok()?;
+    // SAFETY: after a waitid that succeeded the fields of a SIGCHLD siginfo are valid, or all zero.
+    let pid = unsafe { info.si_pid() };
+    (pid > 0).then_some(pid)
 }
 
 /// Makes orphaned descendants children of this process instead of PID 1's (prctl(2), PR_SET_CHILD_SUBREAPER).

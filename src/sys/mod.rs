@@ -6,8 +6,10 @@
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod descriptors;
 pub mod durable;
 pub mod image;
+pub mod journald;
 pub mod memory;
 pub mod output;
 pub mod peer;
@@ -20,6 +22,8 @@ pub mod tree;
 pub mod users;
 pub mod watch;
 pub mod zoneinfo;
+
+pub use raw::is_scarce;
 
 #[cfg(test)]
 mod testing;

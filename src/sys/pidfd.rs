@@ -27,6 +27,53 @@ pub fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     raw::check_long(sent).map(drop)
 }
 
+/// A process that is about to be signalled: by its descriptor, or where the kernel or a container's filter has none to give,
+/// by its number. Of the number it has to be made sure again, right before the signal, that it is still the same process.
+#[derive(Debug)]
+pub enum Aim {
+    /// A descriptor: never means another process.
+    Descriptor(OwnedFd),
+    /// A number, which can be given out again.
+    Number(i32),
+}
+
+impl Aim {
+    /// Takes aim; `None`: there is no such process.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn at(pid: i32) -> io::Result<Option<Self>> {
+        match pidfd_open(pid) {
+            Ok(fd) => Ok(Some(Self::Descriptor(fd))),
+            Err(e) => match e.raw_os_error() {
+                Some(libc::ESRCH) => Ok(None),
+                Some(libc::ENOSYS | libc::EPERM) => Ok(Some(Self::Number(pid))),
+                _ => Err(raw::because(&e, format_args!("cannot open process {pid}"))),
+            },
+        }
+    }
+
+    /// Sends the signal; whether it went.
+    #[must_use]
+    pub fn signal(&self, pid: i32, signal: i32) -> bool {
+        match self {
+            Self::Descriptor(fd) => match pidfd_signal(fd.as_fd(), signal) {
+                Err(e) if matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => kill(pid, signal),
+                sent => sent.is_ok(),
+            },
+            Self::Number(pid) => kill(*pid, signal),
+        }
+    }
+}
+
+fn kill(pid: i32, signal: i32) -> bool {
+    if pid <= 0 {
+        return false; // A group, or everybody.
+    }
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    unsafe { libc::kill(pid, signal) == 0 }
+}
+
 /// `struct pidfd_info` of linux/pidfd.h in its first version, 64 bytes.
 #[repr(C)]
 #[derive(Debug, Default)]

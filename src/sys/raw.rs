@@ -31,11 +31,23 @@ pub(crate) fn errno_text(error: &io::Error) -> String {
 }
 
 /// The error with what was tried in front of it; its kind stays. A cgroup or process that vanished meanwhile (ENODEV,
-/// ESRCH) is as much "not found" as one that was gone before.
+/// ESRCH) is as much "not found" as one that was gone before, and a descriptor that can't be had now (EMFILE, ENFILE) is
+/// to be had later ([`is_scarce`]).
 pub(crate) fn because(error: &io::Error, tried: impl std::fmt::Display) -> io::Error {
     let kind = match error.raw_os_error() {
         Some(libc::ENODEV | libc::ESRCH) => io::ErrorKind::NotFound,
+        Some(libc::EMFILE | libc::ENFILE) => io::ErrorKind::WouldBlock,
+        Some(libc::EOPNOTSUPP) => io::ErrorKind::Unsupported,
         _ => error.kind(),
     };
     io::Error::new(kind, format!("{tried}: {}", errno_text(error)))
+}
+
+/// Whether something could not be had because there is none left just now (a descriptor, a process, memory, room on a disk,
+/// a directory service's answer), so that the same may well succeed later.
+#[must_use]
+pub fn is_scarce(error: &io::Error) -> bool {
+    use io::ErrorKind::{OutOfMemory, QuotaExceeded, StorageFull, TimedOut, WouldBlock};
+    matches!(error.kind(), OutOfMemory | QuotaExceeded | StorageFull | TimedOut | WouldBlock)
+        || matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::cgroup::{CgroupConfig, Ladder, Leaf};
 use super::child::{Exit, Reaped, reap};
-use super::spawn::{ExecResult, SpawnSpec, Spawned, spawn};
+use super::spawn::{ExecResult, Place, SpawnSpec, Spawned, spawn};
 
 /// Long enough for a busy machine, in milliseconds.
 pub(crate) const LONG: u16 = 20_000;
@@ -72,6 +72,21 @@ pub(crate) fn alone(test: &str) -> bool {
     false
 }
 
+/// Takes every descriptor that is left, down to the last; dropped, they are free again. The limit is lowered first, so this
+/// is for a test that is [`alone`].
+pub(crate) fn take_all_descriptors() -> Vec<File> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 64.min(hard), hard).unwrap();
+    let first = File::open("/dev/null").unwrap();
+    let mut held = Vec::new();
+    while let Ok(copy) = first.try_clone() {
+        held.push(copy);
+    }
+    held.push(first);
+    held
+}
+
 /// A specification of a command without environment but PATH, in `/`.
 pub(crate) fn command(words: &[&str]) -> SpawnSpec {
     let words: Vec<String> = words.iter().map(ToString::to_string).collect();
@@ -88,7 +103,14 @@ pub(crate) fn shell(line: &str) -> SpawnSpec {
 pub(crate) fn start(spec: &SpawnSpec, leaf: Option<&Leaf>) -> Spawned {
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
     let fd = null.as_fd();
-    spawn(spec, [fd, fd, fd], leaf).unwrap()
+    spawn(spec, [fd, fd, fd], leaf, None).unwrap()
+}
+
+/// Starts it without input and output, and with a place for its note.
+pub(crate) fn start_noting(spec: &SpawnSpec, place: Place<'_>) -> Spawned {
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let fd = null.as_fd();
+    spawn(spec, [fd, fd, fd], None, Some(place)).unwrap()
 }
 
 /// Waits until it has reached its program, or not.
@@ -107,7 +129,7 @@ pub(crate) fn end(child: &Spawned) -> Reaped {
 pub(crate) fn output(spec: &SpawnSpec, leaf: Option<&Leaf>) -> String {
     let null = File::open("/dev/null").unwrap();
     let mut file = tempfile::tempfile().unwrap();
-    let child = spawn(spec, [null.as_fd(), file.as_fd(), file.as_fd()], leaf).unwrap();
+    let child = spawn(spec, [null.as_fd(), file.as_fd(), file.as_fd()], leaf, None).unwrap();
     let result = exec_result(&child);
     let exit = end(&child).exit;
     file.rewind().unwrap();

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::AsFd;
 
-use super::pidfd::{pidfd_open, pidfd_signal};
+use super::is_scarce;
+use super::pidfd::Aim;
 use super::proc::{self, Stat};
 
 /// Rounds of one [`Family::kill_all`] against processes that fork while they are being stopped.
@@ -38,9 +38,14 @@ impl Family {
     }
 
     /// The processes of the family, zombies apart.
-    #[must_use]
-    pub fn members(&self) -> Vec<i32> {
-        self.alive().into_iter().map(|(pid, _)| pid).collect()
+    ///
+    /// # Errors
+    /// They can't be looked for now, such as for want of a descriptor: nobody knows then whether there are any.
+    pub fn members(&self) -> io::Result<Vec<i32>> {
+        if !proc::is_mounted() {
+            return Ok(self.signal_group(0).then_some(self.main).into_iter().collect());
+        }
+        Ok(self.alive()?.into_iter().map(|(pid, _)| pid).collect())
     }
 
     /// Sends `signal` to every member, and returns to how many. One that forks meanwhile may leave a child without it.
@@ -49,7 +54,10 @@ impl Family {
     /// No descriptor is left.
     pub fn signal_all(&self, signal: i32) -> io::Result<usize> {
         let mut sent = 0;
-        for (pid, stat) in self.alive() {
+        if !proc::is_mounted() {
+            return Ok(usize::from(self.signal_group(signal)));
+        }
+        for (pid, stat) in self.alive()? {
             sent += usize::from(signal_exactly(pid, &stat, signal)?);
         }
         Ok(sent)
@@ -63,10 +71,14 @@ impl Family {
     /// # Errors
     /// No descriptor is left.
     pub fn kill_all(&self) -> io::Result<bool> {
+        if !proc::is_mounted() {
+            self.signal_group(libc::SIGKILL);
+            return Ok(!self.signal_group(0));
+        }
         let mut held: HashMap<i32, Stat> = HashMap::new();
         for _ in 0..ROUNDS {
             let mut found = false;
-            for (pid, stat) in self.alive() {
+            for (pid, stat) in self.alive()? {
                 if held.insert(pid, stat).is_none() {
                     found = true;
                     forbid_forks(pid);
@@ -80,39 +92,57 @@ impl Family {
         for (pid, stat) in &held {
             signal_exactly(*pid, stat, libc::SIGKILL)?;
         }
-        Ok(self.alive().is_empty())
+        Ok(self.alive()?.is_empty())
     }
 
     /// All members with what `/proc` said of them.
-    fn alive(&self) -> Vec<(i32, Stat)> {
+    fn alive(&self) -> io::Result<Vec<(i32, Stat)>> {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
-        let all: HashMap<i32, Stat> = proc::pids()
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|pid| Some((pid, proc::stat(pid).ok()?)))
-            .collect();
+        let mut all: HashMap<i32, Stat> = HashMap::new();
+        for pid in proc::pids()? {
+            match proc::stat(pid) {
+                Ok(stat) => drop(all.insert(pid, stat)),
+                // What has ended meanwhile, or is hidden from us, is no reason to know nothing of the others.
+                Err(e) if !is_scarce(&e) => {}
+                Err(e) => return Err(e),
+            }
+        }
         // The number may belong to a stranger by now. As long as anybody is left in the session or group of that number,
         // the kernel does not give it out again, so then nobody is.
         let is_stranger = all.get(&self.main).is_some_and(|stat| stat.start_ticks != self.start_ticks);
         let kin = |stat: &Stat| !is_stranger && (stat.session == self.main || stat.pgrp == self.main);
-        let belongs = |pid: i32, stat: &Stat| {
+        let mut members = Vec::new();
+        for (&pid, stat) in
+            all.iter().filter(|(pid, stat)| **pid != own && !matches!(stat.state, b'Z' | b'X'))
+        {
             let line = Ancestors { all: &all, next: Some(pid) };
             let is_ours = |&at: &i32| (at == self.main && !is_stranger) || all.get(&at).is_some_and(kin);
-            kin(stat)
+            let belongs = kin(stat)
                 || line.clone().any(|at| is_ours(&at))
-                || (line.clone().any(|at| at == own) && self.marks(pid))
-        };
-        let counts = |pid: i32, stat: &Stat| pid != own && !matches!(stat.state, b'Z' | b'X');
-        all.iter()
-            .filter(|(pid, stat)| counts(**pid, stat) && belongs(**pid, stat))
-            .map(|(p, s)| (*p, *s))
-            .collect()
+                || (line.clone().any(|at| at == own) && self.marks(pid)?);
+            if belongs {
+                members.push((pid, *stat));
+            }
+        }
+        Ok(members)
     }
 
     /// Whether the mark is in the environment that the process was started with.
-    fn marks(&self, pid: i32) -> bool {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|&b| b == 0).any(|variable| variable == self.mark)
+    fn marks(&self, pid: i32) -> io::Result<bool> {
+        match std::fs::read(format!("/proc/{pid}/environ")) {
+            Ok(environment) => Ok(environment.split(|&b| b == 0).any(|variable| variable == self.mark)),
+            Err(e) if is_scarce(&e) => Err(e),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Signals the process group of the main process, which is all that can be reached where `/proc` is not mounted.
+    fn signal_group(&self, signal: i32) -> bool {
+        if self.main <= 1 {
+            return false; // Everybody.
+        }
+        // SAFETY: the call takes two integers and touches no memory of ours.
+        unsafe { libc::kill(-self.main, signal) == 0 }
     }
 }
 
@@ -137,15 +167,14 @@ impl Iterator for Ancestors<'_> {
     }
 }
 
-/// Signals the process if it is still the one that was seen: first the descriptor, then another look.
+/// Signals the process if it is still the one that was seen: first the aim, then another look.
 fn signal_exactly(pid: i32, seen: &Stat, signal: i32) -> io::Result<bool> {
-    let fd = match pidfd_open(pid) {
-        Ok(fd) => fd,
-        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(false),
-        Err(e) => return Err(super::raw::because(&e, format_args!("cannot open process {pid}"))),
-    };
-    let same = proc::stat(pid).is_ok_and(|now| now.start_ticks == seen.start_ticks);
-    Ok(same && pidfd_signal(fd.as_fd(), signal).is_ok())
+    let Some(aim) = Aim::at(pid)? else { return Ok(false) };
+    match proc::stat(pid) {
+        Ok(now) => Ok(now.start_ticks == seen.start_ticks && aim.signal(pid, signal)),
+        Err(e) if is_scarce(&e) => Err(e),
+        Err(_) => Ok(false),
+    }
 }
 
 /// From now on each fork of the process and its children fails (prlimit(2)), root's and other users' apart.

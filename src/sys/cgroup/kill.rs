@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::Leaf;
 use super::files::{read, write};
-use crate::sys::pidfd::{pidfd_open, pidfd_signal};
+use crate::sys::is_scarce;
+use crate::sys::pidfd::Aim;
+use crate::sys::raw::because;
 
 /// Processes whose descriptors are held at the same time while they are signalled.
 const CHUNK: usize = 64;
@@ -15,9 +17,11 @@ const ROUNDS: usize = 64;
 
 impl Leaf {
     /// The processes in the leaf and in the cgroups that the job made below it.
-    #[must_use]
-    pub fn pids(&self) -> Vec<i32> {
-        self.tracking().map(members).unwrap_or_default()
+    ///
+    /// # Errors
+    /// They can't be listed now, such as for want of a descriptor: nobody knows then whether there are any.
+    pub fn pids(&self) -> io::Result<Vec<i32>> {
+        self.tracking().map_or_else(|| Ok(Vec::new()), members)
     }
 
     /// Sends `signal` to every process in the leaf, and returns to how many. One that forks meanwhile may leave a child
@@ -27,26 +31,20 @@ impl Leaf {
     /// pid must still be listed.
     ///
     /// # Errors
-    /// No descriptor is left.
+    /// Not one descriptor is left.
     pub fn signal_all(&self, signal: i32) -> io::Result<usize> {
         let Some(dir) = self.tracking() else { return Ok(0) };
-        let mut sent = 0;
-        for chunk in members(dir).chunks(CHUNK) {
-            let mut held = Vec::with_capacity(chunk.len());
-            for &pid in chunk {
-                match pidfd_open(pid) {
-                    Ok(fd) => held.push((pid, fd)),
-                    Err(e) if e.raw_os_error() == Some(libc::ESRCH) => {}
-                    Err(e) => {
-                        return Err(crate::sys::raw::because(&e, format_args!("cannot open process {pid}")));
-                    }
+        let (pids, mut from, mut size, mut sent) = (members(dir)?, 0, CHUNK, 0);
+        while from < pids.len() {
+            let chunk = &pids[from..pids.len().min(from + size)];
+            match signal_some(dir, chunk, signal) {
+                Ok(count) => {
+                    sent += count;
+                    from += chunk.len();
                 }
-            }
-            let listed = members(dir);
-            for (pid, fd) in held {
-                if listed.contains(&pid) && pidfd_signal(std::os::fd::AsFd::as_fd(&fd), signal).is_ok() {
-                    sent += 1;
-                }
+                // Fewer at a time need fewer descriptors.
+                Err(e) if is_scarce(&e) && chunk.len() > 1 => size = chunk.len() / 2,
+                Err(e) => return Err(e),
             }
         }
         Ok(sent)
@@ -75,7 +73,7 @@ impl Leaf {
     fn kill_rounds(&self) -> io::Result<()> {
         let mut before: Vec<i32> = Vec::new();
         for _ in 0..ROUNDS {
-            let now = self.pids();
+            let now = self.pids()?;
             if now.iter().all(|pid| before.contains(pid)) {
                 break;
             }
@@ -99,28 +97,101 @@ impl Leaf {
     }
 }
 
+/// Signals those of `chunk` that are still listed once they are held. An error comes before the first signal.
+fn signal_some(dir: &Path, chunk: &[i32], signal: i32) -> io::Result<usize> {
+    let mut held = Vec::with_capacity(chunk.len());
+    for &pid in chunk {
+        held.extend(Aim::at(pid)?.map(|aim| (pid, aim)));
+    }
+    let listed = members(dir)?;
+    let sent = held.iter().filter(|(pid, aim)| listed.contains(pid) && aim.signal(*pid, signal));
+    Ok(sent.count())
+}
+
 /// The directory and all below it, parents first.
-pub(super) fn tree(dir: &Path) -> Vec<PathBuf> {
+///
+/// # Errors
+/// One of them can't be listed. One that is gone is no error.
+pub(super) fn tree(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut dirs = vec![dir.to_path_buf()];
     let mut next = 0;
     while let Some(dir) = dirs.get(next) {
-        let below = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let below: Vec<PathBuf> =
-            below.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).collect();
+        let below = below(dir)?;
         dirs.extend(below);
         next += 1;
     }
-    dirs
+    Ok(dirs)
+}
+
+fn below(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut dirs = Vec::new();
+    let entries = match std::fs::read_dir(dir) {
+        Err(e) if is_gone(&e) => return Ok(dirs),
+        entries => entries.map_err(|e| because(&e, format_args!("cannot list {}", dir.display())))?,
+    };
+    for entry in entries {
+        match entry {
+            Ok(entry) if entry.file_type().is_ok_and(|kind| kind.is_dir()) => dirs.push(entry.path()),
+            Ok(_) => {}
+            Err(e) if is_gone(&e) => break,
+            Err(e) => return Err(because(&e, format_args!("cannot list {}", dir.display()))),
+        }
+    }
+    Ok(dirs)
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
 }
 
 /// The processes in `dir` and below. A cgroup that vanishes meanwhile has none; a threaded one lists its processes at the
 /// cgroup above (EOPNOTSUPP); 0 stands for a process outside of this pid namespace.
-fn members(dir: &Path) -> Vec<i32> {
+fn members(dir: &Path) -> io::Result<Vec<i32>> {
     let mut pids = Vec::new();
-    for dir in tree(dir) {
-        if let Ok(text) = read(&dir.join("cgroup.procs")) {
-            pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|&pid| pid > 0));
+    for dir in tree(dir)? {
+        match read(&dir.join("cgroup.procs")) {
+            Ok(text) => {
+                let listed = text.lines().filter_map(|line| line.parse::<i32>().ok());
+                pids.extend(listed.filter(|&pid| pid > 0));
+            }
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => {}
+            Err(e) => return Err(e),
         }
     }
-    pids
+    Ok(pids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::cgroup::LeafLimits;
+    use crate::sys::testing::{
+        LONG, alone, end, exec_result, holds_within, ladder, run_id, shell, start, take_all_descriptors,
+    };
+
+    #[test]
+    fn who_cannot_look_does_not_say_that_nobody_is_left() {
+        let name = "sys::cgroup::kill::tests::who_cannot_look_does_not_say_that_nobody_is_left";
+        if !alone(name) {
+            return;
+        }
+        let Some(ladder) = ladder(name) else { return };
+        let Some(leaf) = ladder.0.leaf(run_id(), &LeafLimits::default(), false).unwrap() else { return };
+        let child = start(&shell("sleep 60 & wait"), Some(&leaf));
+        exec_result(&child);
+        assert!(holds_within(LONG, || leaf.pids().unwrap().len() == 2));
+        let mut held = take_all_descriptors();
+        assert!(is_scarce(&leaf.pids().unwrap_err()));
+        assert!(is_scarce(&leaf.signal_all(libc::SIGCONT).unwrap_err()));
+        assert!(leaf.populated());
+        assert!(!leaf.kill_all().unwrap_or(false));
+        assert!(leaf.remove().is_err());
+        // With hardly any, all are reached all the same, one after the other.
+        held.truncate(held.len() - 3);
+        assert_eq!(leaf.signal_all(libc::SIGCONT).unwrap(), 2);
+        drop(held);
+        assert!(holds_within(LONG, || leaf.kill_all().unwrap()));
+        end(&child);
+        leaf.remove().unwrap();
+    }
 }

@@ -109,6 +109,13 @@ impl Leaf {
         self.v2.iter().chain(&self.v1).map(|dir| dir.to_string_lossy().into_owned()).collect()
     }
 
+    /// Whether the kernel counts the memory of the run here.
+    #[must_use]
+    pub fn holds_memory(&self) -> bool {
+        let v2 = self.v2.as_ref().is_some_and(|dir| dir.join("memory.max").exists());
+        v2 || self.v1_with("memory.limit_in_bytes").is_some()
+    }
+
     /// The directory that knows the run's processes.
     pub(super) fn tracking(&self) -> Option<&Path> {
         self.v2.as_deref().or_else(|| self.v1.first().map(PathBuf::as_path))
@@ -152,7 +159,7 @@ impl Leaf {
                 // What can't be looked at for want of a descriptor is not empty for that.
                 Err(error) => error.kind() != io::ErrorKind::NotFound,
             },
-            None => !self.pids().is_empty(),
+            None => self.pids().map_or(true, |pids| !pids.is_empty()),
         }
     }
 
@@ -198,6 +205,7 @@ impl Leaf {
             // Each v1 cgroup counts its own kills only (Linux 4.13), and a job may have made some below.
             let kills = |dir: &PathBuf| keyed(&read(&dir.join("memory.oom_control")).ok()?, "oom_kill");
             facts.oom_kills = super::kill::tree(dir)
+                .unwrap_or_else(|_| vec![dir.to_path_buf()])
                 .iter()
                 .map(kills)
                 .fold(None, |sum, n| n.map_or(sum, |n| Some(sum.unwrap_or(0) + n)));
@@ -237,9 +245,10 @@ impl Leaf {
     pub fn remove(&self) -> io::Result<()> {
         let mut result = Ok(());
         for dir in self.v2.iter().chain(&self.v1) {
-            for dir in super::kill::tree(dir).iter().rev() {
-                result = result.and(remove_dir(dir));
-            }
+            result =
+                result.and(super::kill::tree(dir).and_then(|dirs| {
+                    dirs.iter().rev().fold(Ok(()), |result, dir| result.and(remove_dir(dir)))
+                }));
         }
         result
     }

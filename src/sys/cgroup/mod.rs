@@ -33,6 +33,9 @@ pub struct CgroupConfig {
     pub parent: Option<PathBuf>,
 }
 
+/// The directory of [`Ladder::shelter`] in a base.
+const SHELTER: &str = "carriers";
+
 /// What knows the processes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tracking {
@@ -226,6 +229,29 @@ impl Ladder {
         Ok(())
     }
 
+    /// The place of processes that serve runs without being part of one: beside the leaves, without limits, and never
+    /// swept. `None`: there are no cgroups here.
+    ///
+    /// # Errors
+    /// A directory could not be made.
+    pub fn shelter(&self) -> io::Result<Option<Leaf>> {
+        self.shelters().try_for_each(|dir| files::make_dir(&dir))?;
+        Ok(self.sheltered())
+    }
+
+    /// The same as it is: `None` where nobody has needed it yet.
+    #[must_use]
+    pub fn sheltered(&self) -> Option<Leaf> {
+        let mut leaf = Leaf::named(SHELTER.to_owned());
+        self.shelters().for_each(|dir| leaf.found(dir));
+        (!leaf.is_empty()).then_some(leaf)
+    }
+
+    fn shelters(&self) -> impl Iterator<Item = PathBuf> {
+        let bases = self.v2.iter().map(|base| &base.dir).chain(&self.tracker);
+        bases.map(|base| base.join(SHELTER))
+    }
+
     /// Opens the leaf that a run was recorded with, after a restart. `None` where no directory of it is left.
     ///
     /// # Errors
@@ -264,6 +290,8 @@ impl Ladder {
     pub fn remove_base(&self) -> io::Result<()> {
         let mut result = Ok(());
         for dir in self.bases() {
+            // Where somebody is still in it, the base says so.
+            let _ = remove_dir(&dir.join(SHELTER));
             let removed = match &self.v2 {
                 Some(base) if base.dir == dir => v2::undo(base),
                 Some(_) | None => remove_dir(dir),

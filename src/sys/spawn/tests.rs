@@ -68,7 +68,8 @@ fn standard_descriptors_may_be_given_in_each_others_place() {
     let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
     nix::unistd::dup2_stdin(&file).unwrap();
     let (stdin, stderr) = (io::stdin(), io::stderr());
-    let child = spawn(&shell("echo words >&2"), [stderr.as_fd(), file.as_fd(), stdin.as_fd()], None).unwrap();
+    let child =
+        spawn(&shell("echo words >&2"), [stderr.as_fd(), file.as_fd(), stdin.as_fd()], None, None).unwrap();
     assert_eq!(end(&child).exit, Exit::Code(0));
     assert_eq!(fs::read_to_string(path).unwrap(), "words\n");
 }
@@ -235,7 +236,7 @@ fn where_clone3_is_filtered_the_older_clone_does_it_and_still_joins_the_leaf() {
     let child = start(&command(&["sleep", "60"]), leaf.as_ref());
     assert_eq!(exec_result(&child), ExecResult::Running);
     if let Some(leaf) = &leaf {
-        assert_eq!(leaf.pids(), [child.pid]);
+        assert_eq!(leaf.pids().unwrap(), [child.pid]);
     }
     crate::sys::pidfd::pidfd_signal(child.pidfd.as_fd(), libc::SIGKILL).unwrap();
     assert_eq!(end(&child).exit, Exit::Signal { signal: libc::SIGKILL, core: false });
