@@ -33,6 +33,10 @@ release: ## the two binaries, small and static, in dist/
 deb: release ## the Debian package: dist/ebb_VERSION_ARCH.deb
 	@echo "== packaging"
 	@debian/make-deb $(RELEASE_TARGET)
+	@if command -v lintian >/dev/null; then \
+	  lintian --allow-root --pedantic --display-info --fail-on error,warning,info,pedantic dist/ebb_*.deb && \
+	    echo "   lintian has nothing to say"; \
+	else echo "   not looked at by lintian: it is not installed"; fi
 
 demo: release ## the main job: a real indexer, resident against ebb, measured
 	$(PYTHON) examples/search-indexer/demo.py --ebbd dist/ebbd --ebb dist/ebb
@@ -64,9 +68,12 @@ docs: ## write what is generated in docs/ and man/ anew
 deny: ## licences, advisories and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check
 
-install: release ## to PREFIX (default /usr/local)
-	install -D -m 0755 dist/ebbd $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/ebbd
-	install -D -m 0755 dist/ebb $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/ebb
+install: release ## the binaries, man pages and bash completion, to PREFIX (default /usr/local)
+	install -D -m 0755 -t $(DESTDIR)$(or $(PREFIX),/usr/local)/bin dist/ebbd dist/ebb
+	for page in man/*.[0-9]; do \
+	  install -D -m 0644 -t $(DESTDIR)$(or $(PREFIX),/usr/local)/share/man/man$${page##*.} $$page || exit 1; done
+	install -d $(DESTDIR)$(or $(PREFIX),/usr/local)/share/bash-completion/completions
+	dist/ebb completions bash >$(DESTDIR)$(or $(PREFIX),/usr/local)/share/bash-completion/completions/ebb
 
 clean: ## remove what was built and measured
 	$(CARGO) clean

@@ -39,6 +39,9 @@ pub const PROBE_TIMEOUT_MS: u64 = 10_000;
 pub const PROBE_ANSWER_MAX: u64 = 4096;
 /// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
 pub const PART_TIMEOUT_MS: u64 = 1_000;
+/// How long ebbd hears at its end whether those who are connected have just asked for something, in milliseconds; who asks
+/// later is cut off.
+pub const LAST_CALL_MS: u64 = 20;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
 /// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.
@@ -145,6 +148,13 @@ pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
 /// it ends without.
 pub const JOURNALD_TAIL_MS: u64 = 5_000;
 
+/// How long the service manager may take to read what it is told, in milliseconds; then that is not told.
+pub const NOTIFY_TIMEOUT_MS: u64 = 1_000;
+/// Shortest time between two status lines for it, in milliseconds; what changes in between is told at its end.
+pub const STATUS_PAUSE_MS: u64 = 1_000;
+/// What an end takes besides the longest grace of a run, in milliseconds, as the service manager is told.
+pub const END_MARGIN_MS: u64 = 30_000;
+
 /// How long a start waits for the lock of its state directory, in milliseconds; then ebbd says who has it and ends.
 pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Size at which the journal is rotated, in bytes.
@@ -158,7 +168,7 @@ pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
 pub const UNWRITTEN_MAX: usize = 1000;
 /// Of these, how many may be skipped triggers, so that they leave room for what can't be told anew.
 pub const UNWRITTEN_SKIPPED_MAX: usize = 500;
-/// How long until the journal is tried again while something waits for it and nothing else happens, in milliseconds.
+/// How long until the disk is tried again while something waits for room on it and nothing else happens, in milliseconds.
 pub const UNWRITTEN_RETRY_MS: u64 = 5_000;
 /// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
 pub const JOURNAL_TORN_KEEP: usize = 4;

@@ -13,6 +13,8 @@ use crate::job::Memory;
 use crate::journal::record::RunId;
 use crate::sys::image;
 
+use super::socket::Socket;
+
 /// Number of the form below. Whoever reads another one starts as after a crash: what is here can be done without.
 pub(super) const FORMAT: u32 = 1;
 /// The environment variable that names the file. No job sees it: a run's environment is made from nothing.
@@ -34,6 +36,8 @@ pub(super) struct Handover {
     /// The socket's path, likewise.
     pub(super) socket: PathBuf,
     pub(super) listener: RawFd,
+    /// Who has made its socket.
+    pub(super) whose: Socket,
     /// What the state directory's lock hangs on.
     pub(super) lock: RawFd,
     /// The definitions in force, whatever their files say by now.

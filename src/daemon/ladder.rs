@@ -26,14 +26,19 @@ pub(super) struct Ladder {
 
 impl Ladder {
     /// Finds out what this host allows, by trying it. The base directory is named after the state directory, so that
-    /// any number of ebbd can live side by side, and the next one on the same state finds the runs of this one.
-    pub(super) fn detect(state: &Path) -> Self {
+    /// any number of ebbd can live side by side, and the next one on the same state finds the runs of this one. It goes
+    /// below `cgroup` where that is named and can be used.
+    pub(super) fn detect(state: &Path, cgroup: Option<&Path>) -> Self {
         let hash = fnv1a(state.as_os_str().as_encoded_bytes());
         let name = format!("ebb-{hash:08x}");
-        let config = CgroupConfig { name: name.clone(), parent: None };
+        let config = CgroupConfig { name: name.clone(), parent: cgroup.map(Path::to_owned) };
         let inner = crate::sys::cgroup::Ladder::detect(&config);
         for reason in inner.reasons() {
-            tracing::info!("{reason}");
+            if inner.displaced() == Some(reason) {
+                tracing::warn!("{reason}");
+            } else {
+                tracing::info!("{reason}");
+            }
         }
         let ladder = Self { inner, name };
         if !ladder.has_cgroup()

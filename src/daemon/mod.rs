@@ -14,6 +14,7 @@ mod leave;
 mod live;
 mod load;
 mod names;
+mod notify;
 pub mod options;
 mod outputs;
 mod requests;
@@ -53,7 +54,7 @@ use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
 use handover::Received;
 use input::Input;
-use options::{Command, Options};
+use options::{Command, Defaults, Options};
 use shell::Shell;
 use signals::{Signal, Signals};
 
@@ -64,8 +65,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(task) = Task::parse(args.iter().skip(1).filter_map(|arg| arg.to_str())) {
         return carrier::main(&task);
     }
-    let places = Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(Into::into));
-    match options::parse(args, places) {
+    let uid = nix::unistd::geteuid().as_raw();
+    let env = |name: &str| std::env::var_os(name).map(Into::into);
+    let defaults = Defaults { own: Places::of(uid, env), users: Places::of_user(uid, env) };
+    match options::parse(args, defaults) {
         Ok(Command::Run(options)) => match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -78,10 +81,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
-        Err(message) => {
+        Err(refused) => {
             log_to_stderr("info");
-            tracing::error!("{message}");
-            exit::USAGE.into()
+            tracing::error!("{}", refused.message);
+            refused.code.into()
         }
     }
 }
@@ -100,7 +103,7 @@ impl Failure {
 
 fn run(mut options: Options) -> Result<(), Failure> {
     // First of all, for everything that is open now is an earlier ebbd's.
-    let received = handover::receive(0);
+    let received = handover::receive(sys::listen::count(environment_variable));
     log_to_stderr(&options.log);
     let received = received.unwrap_or_else(|why| {
         tracing::warn!(
@@ -118,14 +121,25 @@ fn run(mut options: Options) -> Result<(), Failure> {
     runtime.block_on(serve(options, received))
 }
 
+fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 async fn serve(options: Options, mut received: Option<Received>) -> Result<(), Failure> {
+    // Before anything else is opened: it takes descriptors by their numbers.
+    let handed = match &received {
+        None => sys::listen::handed_over(environment_variable)
+            .map_err(Failure::os("cannot take over the control socket"))?,
+        Some(_) => None,
+    };
     let signals = Signals::listen().map_err(Failure::os("cannot listen for signals"))?;
-    let (sender, input) = mpsc::unbounded_channel();
+    // Those that came while an earlier ebbd made room for this one are heard now.
     sys::image::unblock_signals().map_err(Failure::os("cannot listen for signals"))?;
+    let (sender, input) = mpsc::unbounded_channel();
     let mut shell = Shell::open(options, sender, received.as_mut())?;
-    let listener = match received.as_mut().and_then(|received| received.listener.take()) {
-        Some(listener) => socket::inherited(listener)?,
-        None => shell.bind().inspect_err(|_| shell.ladder.remove())?,
+    let listener = match &mut received {
+        None => shell.bind(handed).inspect_err(|_| shell.ladder.remove())?,
+        Some(received) => shell.listen_on(received)?,
     };
     let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
     match received {
@@ -133,10 +147,10 @@ async fn serve(options: Options, mut received: Option<Received>) -> Result<(), F
         Some(Received { handover, clients, .. }) => {
             shell.begin(Some((handover.engine, handover.runs)));
             main.next_client = shell.welcome_back(clients, &handover.version);
+            // The ends of orphans that nobody was told of.
+            shell.reap_orphans();
         }
     }
-    // The ends of orphans that nobody was told of.
-    shell.reap_orphans();
     sys::memory::trim();
     tracing::info!(
         "ready: {}, {} enforces limits, listening on {}",
@@ -144,6 +158,7 @@ async fn serve(options: Options, mut received: Option<Received>) -> Result<(), F
         shell.ladder.enforcement(),
         shell.options.places.socket.display()
     );
+    shell.notify_ready();
     let ended = main.turn(&mut shell, &listener).await;
     if shell.leaves_runs {
         shell.hold_back();
@@ -207,9 +222,15 @@ impl Loop {
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
                     if self.accept_from.is_some() => self.accept_from = None,
-                // Nothing else may happen for hours: what waits for the journal is tried again.
+                // Nothing else may happen for hours: what waits for room on the disk is tried again.
                 () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
-                    if !shell.unwritten.is_empty() => {}
+                    if !shell.unwritten.is_empty() || shell.lacks_room => {
+                        if shell.lacks_room {
+                            shell.reload();
+                        }
+                    }
+                () = tokio::time::sleep_until(shell.notify.due_at().unwrap_or_else(tokio::time::Instant::now)),
+                    if shell.notify.due_at().is_some() => shell.notify_due(),
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
@@ -227,6 +248,7 @@ impl Loop {
             if matches!(shell.upgrade, Some((_, Some(_)))) {
                 self.upgrade(shell, listener).await;
             }
+            shell.notify_status();
             shell.rest();
         }
         Ok(())
@@ -248,8 +270,21 @@ impl Loop {
         }
     }
 
+    /// A call that comes with the end is told so: its caller must not wonder whether it was taken.
+    async fn hear_last_calls(&mut self, shell: &mut Shell) {
+        let until = tokio::time::Instant::now() + std::time::Duration::from_millis(limits::LAST_CALL_MS);
+        while !shell.clients.is_empty() {
+            match tokio::time::timeout_at(until, self.input.recv()).await {
+                Ok(input) => self.take_in(shell, input),
+                Err(_) => return,
+            }
+            shell.settle();
+        }
+    }
+
     /// Lets every client go, after it has been told what there is to tell.
     async fn part(&mut self, shell: &mut Shell) {
+        self.hear_last_calls(shell).await;
         let mut left = std::mem::take(&mut shell.clients).len();
         let patience = std::time::Duration::from_millis(limits::PART_TIMEOUT_MS);
         let all_gone = tokio::time::timeout(patience, async {
@@ -293,12 +328,14 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
     match signal {
         Signal::End => {
             tracing::info!("asked to end");
+            shell.notify_stopping();
             shell.handle(Event::Shutdown);
         }
         Signal::Leave => {
             tracing::info!("asked to end and to leave the runs alone");
             shell.leaves_runs = true;
             shell.is_over = true;
+            shell.notify_stopping();
         }
         Signal::Reload => drop(shell.reload()),
         Signal::Child => shell.reap_orphans(),
@@ -307,7 +344,9 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
-        Input::Call { client, staged, .. } if shell.pause.is_some() => shell.call_too_late(client, staged),
+        Input::Call { client, staged, .. } if shell.is_over || shell.pause.is_some() => {
+            shell.call_too_late(client, staged);
+        }
         Input::Call { client, caller, request, more, staged } => {
             shell.call(client, &caller, request, more, staged);
         }

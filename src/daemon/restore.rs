@@ -26,8 +26,10 @@ use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
+use super::notify::Notify;
 use super::options::Options;
 use super::shell::Shell;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 use super::watch::Watched;
@@ -62,7 +64,7 @@ impl Shell {
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
-        let ladder = Ladder::detect(&options.places.state);
+        let ladder = Ladder::detect(&options.places.state, options.cgroup.as_deref());
         let begun = begun::open(&state);
         if let Some(begun) = &begun {
             begun::settle(begun, &mut known, &ladder, &mut journal);
@@ -75,6 +77,8 @@ impl Shell {
             ladder,
             begun,
             gate,
+            socket: Socket::OWN,
+            notify: Notify::of(|name| std::env::var_os(name)),
             own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),
             input,
@@ -84,6 +88,7 @@ impl Shell {
             problems: gathered.problems,
             refused: gathered.refused,
             is_unreadable: gathered.is_unreadable,
+            lacks_room: gathered.lacks_room,
             has_guests: gathered.has_guests,
             held: Vec::new(),
             staged: None,
@@ -122,8 +127,9 @@ impl Shell {
     pub(super) fn begin(&mut self, over: Option<(Carried, Vec<handover::Run>)>) {
         let Some((jobs, known)) = self.fresh.take() else { return };
         // Before anything is started: a sweep does not know the runs that start with the first load.
+        let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
-            known.under_way().flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
+            alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
         self.ladder.sweep(&cgroups);
         let refused = if self.is_unreadable {
             Refused::All
@@ -230,7 +236,7 @@ impl Shell {
         if !self.unwritten.is_empty() {
             tracing::error!("the journal can't be written, so some of what happened last is lost");
         }
-        let _ = std::fs::remove_file(&self.options.places.socket);
+        self.close_socket();
         if !self.leaves_runs {
             carriers::wait_for_all(&self.ladder);
         }
@@ -284,7 +290,8 @@ fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
             code: exit::CONFIG,
         });
     }
-    let gid = users::group_id("ebb").ok().flatten().filter(|_| nix::unistd::geteuid().is_root());
+    let has_one = nix::unistd::geteuid().is_root() && !options.user;
+    let gid = users::group_id("ebb").ok().flatten().filter(|_| has_one);
     options.group = gid.map(|_| "ebb".to_owned());
     Ok(gid)
 }

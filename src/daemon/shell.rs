@@ -21,7 +21,9 @@ use super::input::Input;
 use super::ladder::Ladder;
 use super::leave::Pause;
 use super::live::Live;
+use super::notify::Notify;
 use super::options::Options;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 
@@ -36,6 +38,8 @@ pub(super) struct Shell {
     /// Where children note that they have begun.
     pub(super) begun: Option<Begun>,
     pub(super) gate: Gate,
+    pub(super) socket: Socket,
+    pub(super) notify: Notify,
     pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
     pub(super) input: mpsc::UnboundedSender<Input>,
@@ -49,6 +53,8 @@ pub(super) struct Shell {
     pub(super) refused: BTreeSet<String>,
     /// Whether the directory of job files could not be read at the start.
     pub(super) is_unreadable: bool,
+    /// Whether there was no room for the definitions at the start, so that they are read once more before long.
+    pub(super) lacks_room: bool,
     /// Whether any job's `[allow]` lets in callers from outside of the control group.
     pub(super) has_guests: bool,
     /// Answers that are held back until the records before them are on disk.
@@ -205,6 +211,10 @@ impl Shell {
     fn finished(&mut self, finished: Finished) {
         let run = finished.id;
         self.let_go(run);
+        if finished.started_at.is_none() {
+            // Made by an ebbd that died before the run began, if at all.
+            self.outputs().discard(&finished.job, run);
+        }
         self.ended.push(run);
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);

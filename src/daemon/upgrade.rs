@@ -85,6 +85,7 @@ impl Shell {
             state: self.options.places.state.clone(),
             socket: self.options.places.socket.clone(),
             listener: image::number(listener.as_fd()),
+            whose: self.socket,
             lock: image::number(self.journal.lock().as_fd()),
             store: image::number(self.store.file().as_fd()),
             jobs: (0..self.engine.job_count()).filter_map(definition).collect(),

@@ -30,6 +30,8 @@ fn usr2_ends_ebbd_and_leaves_its_runs_to_the_next_one() {
     let mut waiting = ebbd.connect();
     waiting.send("Wait", &json!({ "run": run }), false);
     let mut idle = ebbd.connect();
+    // Once this is answered, the one before it has been heard.
+    idle.call("Status", json!({"job": "held"})).unwrap();
     ebbd.signal(Signal::SIGUSR2);
     assert_eq!(ebbd.wait_end(), Some(0));
     assert_eq!((waiting.receive(), idle.receive()), (None, None), "clients are let go");

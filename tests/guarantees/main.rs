@@ -7,6 +7,7 @@ mod harness;
 mod helpers;
 
 mod access;
+mod activation;
 mod alone;
 mod calls;
 mod client;
@@ -20,6 +21,7 @@ mod journal;
 mod journal_output;
 mod leaving;
 mod limits;
+mod notify;
 mod output;
 mod overlap;
 mod pages;

@@ -20,7 +20,12 @@ finish() { # why
   sleep infinity
 }
 
-install_ebb() { DEBIAN_FRONTEND=noninteractive apt-get install -y ./ebb_*.deb && until ebb doctor; do sleep 0.2; done; }
+install_ebb() {
+  DEBIAN_FRONTEND=noninteractive apt-get install -y ./ebb_*.deb &&
+    timeout 60 sh -c 'until ebb doctor; do sleep 0.5; done' && return
+  systemctl status --no-pager ebbd.service ebbd.socket ebb-runs.service
+  return 1
+}
 
 # The tests of a module among those that the words ask for.
 of_module() { ./vm --list "${words[@]}" 2>/dev/null | sed -n "s/^\($1::.*\): test\$/\1/p"; }

@@ -10,10 +10,15 @@ use crate::package;
 
 /// What is named after ebb, on disk and below /run and the control groups. Logs, and the lane's own files, aside.
 fn of_ebb() -> Vec<String> {
-    let found = sh(
-        "find / /run /sys/fs/cgroup -xdev \\( -path /proc -o -path /var/log -o -path /tmp -o -path /root \
-                    -o -path /var/lib/vm-lane -o -path \"$PWD\" \\) -prune -o -path '*ebb*' -print | sort -u",
-    );
+    const ASIDE: [&str; 6] = ["/proc", "/var/log", "/tmp", "/root", "/home", "/var/lib/vm-lane"];
+    let here = std::env::current_dir().unwrap();
+    let aside: Vec<String> = ASIDE.iter().map(|path| format!("-path {path}")).collect();
+    let found = sh(&format!(
+        "find / /run /sys/fs/cgroup -xdev \\( {} -o -path {} \\) -prune \
+         -o \\( -name 'ebb*' -o -name '_ebb' -o -name '*-ebb*' -o -path '*/ebb/*' \\) -print | sort -u",
+        aside.join(" -o "),
+        here.display()
+    ));
     found.out.lines().map(str::to_owned).collect()
 }
 
@@ -40,7 +45,8 @@ fn removed_and_purged_it_leaves_what_the_operator_wrote() {
     );
     assert!(!exists("/usr/bin/ebbd") && !exists("/run/ebb/ebb.sock"));
     assert_eq!(sh("pgrep -x ebbd").code, 1, "no ebbd is left");
-    for kept in ["/etc/ebb/ebbd.toml", "/etc/ebb/jobs.d/example.toml", mine.as_str(), "/var/lib/ebb/journal"]
+    for kept in
+        ["/etc/ebb/ebbd.toml", "/etc/ebb/jobs.d/example.toml", mine.as_str(), "/var/lib/ebb/journal.jsonl"]
     {
         assert!(exists(kept), "{kept} goes with a purge, not with a removal");
     }

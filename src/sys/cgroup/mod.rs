@@ -4,6 +4,7 @@
 //! cgroup v2 is taken where it can be used, cgroup v1 for what v2 lacks (the hybrid layout: v2 tracks, v1 limits).
 //! Everything lies below ebbd's own cgroup, in a base directory with a name of its own, one leaf a run.
 
+mod choice;
 mod files;
 mod kill;
 mod leaf;
@@ -28,8 +29,9 @@ use crate::words::Enforcement;
 pub struct CgroupConfig {
     /// Name of the base directory: stable for one state directory, different for another, such as `ebb-1a2b3c4d`.
     pub name: String,
-    /// The cgroup below which the base is made, as `/proc/self/cgroup` writes it (`/system.slice/jobs`), the same in every
-    /// hierarchy. It must exist, and must hold no process where controllers are to be handed on. Default: ebbd's own.
+    /// The cgroup below which the base is made, the same in every hierarchy: as `/proc/self/cgroup` writes it
+    /// (`/system.slice/jobs`), or without a leading slash a sibling of ebbd's own (`jobs.service`). It must exist, and must
+    /// hold no process where controllers are to be handed on. Where it can't be used, and by default: ebbd's own.
     pub parent: Option<PathBuf>,
 }
 
@@ -68,6 +70,8 @@ pub struct Ladder {
     pids: Option<PathBuf>,
     cpuacct: Option<PathBuf>,
     watchdog: bool,
+    /// The first of the reasons, where the cgroup that was named could not be used.
+    displaced: Option<String>,
     reasons: Vec<String>,
 }
 
@@ -95,7 +99,7 @@ impl Ladder {
         };
         reasons.append(&mut layout.hidden);
         match &layout.v2 {
-            Some(at) => ladder.v2 = v2::prepare(at, config, reasons),
+            Some(at) => ladder.v2 = v2::prepare(at, config, &mut ladder.displaced, reasons),
             None => reasons.push("no cgroup v2 file system is mounted here (/proc/self/mountinfo)".into()),
         }
         let lacks = |name| !ladder.v2.as_ref().is_some_and(|base| base.controllers.contains(&name));
@@ -103,7 +107,7 @@ impl Ladder {
             if ["memory", "cpu", "pids"].into_iter().any(lacks) {
                 reasons.push("no cgroup v1 hierarchy is mounted here that could stand in".into());
             }
-            return ladder;
+            return ladder.settled();
         }
         let mut failures = Vec::new();
         let mut need =
@@ -123,7 +127,19 @@ impl Ladder {
                 reasons.extend(v1::sentences("track runs", &failures));
             }
         }
-        ladder
+        ladder.displaced = ladder.displaced.take().or_else(|| ladder.v1_instead(&layout, config));
+        ladder.settled()
+    }
+
+    fn settled(mut self) -> Self {
+        self.reasons.splice(0..0, self.displaced.clone());
+        self
+    }
+
+    /// Why runs are not below the cgroup that was named ([`CgroupConfig::parent`]), if so; also the first of the reasons.
+    #[must_use]
+    pub fn displaced(&self) -> Option<&str> {
+        self.displaced.as_deref()
     }
 
     fn v2_has(&self, controller: &str) -> bool {

@@ -5,6 +5,7 @@ mod begun;
 mod clone;
 mod failure;
 mod inside;
+mod own;
 #[cfg(test)]
 mod tests;
 
@@ -62,9 +63,9 @@ pub struct SpawnSpec {
     pub umask: u32,
     /// Added to those that are inherited.
     pub rlimits: Vec<Rlimit>,
-    /// -20 to 19; below ebbd's own only with the privilege for it.
+    /// -20 to 19; below ebbd's own only with the privilege for it. `None`: ebbd's own, but no less than 0.
     pub nice: Option<i32>,
-    /// -1000 to 1000; below ebbd's own only with the privilege for it.
+    /// -1000 to 1000; below ebbd's own only with the privilege for it. `None`: ebbd's own, but no less than 0.
     pub oom_score_adj: Option<i32>,
 }
 
@@ -164,14 +165,15 @@ pub fn spawn(
     let (stdin, stdout, stderr) = (stdin?, stdout?, stderr?);
 
     let lists = Lists::of(spec);
-    let oom_score_adj = spec.oom_score_adj.map(|n| n.to_string());
+    let share = own::share();
+    let oom_score_adj = spec.oom_score_adj.or(share.oom_score_adj).map(|n| n.to_string());
     let join: Vec<RawFd> = v1.iter().map(AsRawFd::as_raw_fd).collect();
     let plan = inside::Plan {
         status: writer.as_raw_fd(),
         join: &join,
         reset: clone::ignored_signals(),
         oom_score_adj: oom_score_adj.as_ref().map(String::as_bytes),
-        nice: spec.nice,
+        nice: spec.nice.or(share.nice),
         rlimits: &lists.rlimits,
         umask: spec.umask,
         identity: spec
