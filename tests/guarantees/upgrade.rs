@@ -549,3 +549,71 @@ fn who_waits_gets_the_exit_code_across_a_restart_as_well() {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("output\n"), "{said}");
 }
+
+#[test]
+fn a_run_that_is_being_ended_has_what_is_left_of_its_grace_and_is_not_asked_twice() {
+    let ebbd = with_own_binary(Ebbd::prepare(&[]));
+    let asked = ebbd.path("asked");
+    let polite = format!("trap 'echo x >> {}' TERM; echo up; while :; do sleep 0.05; done", asked.display());
+    ebbd.write_job("polite", &format!("command = {}\ngrace = \"2s\"\n", json!(["sh", "-c", polite])));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("polite");
+    ebbd.until("it to be up", || ebbd.output("polite", run).contains("up"));
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+    let begun = Instant::now();
+    ebbd.until("it to be asked", || asked.exists());
+    upgrade(&ebbd);
+    upgrade(&ebbd);
+    let line = result(&ebbd, run);
+    let took = begun.elapsed();
+    assert_eq!(line["outcome"], "canceled", "{line}");
+    assert!((1500..15_000).contains(&took.as_millis()), "{took:?} of 2 s of grace");
+    assert_eq!(std::fs::read_to_string(&asked).unwrap(), "x\n");
+}
+
+#[test]
+fn a_socket_that_was_handed_over_by_the_service_manager_goes_on_as_its_own() {
+    for spoil in ["", "os.environ['EBB_HANDOVER'] = '987'"] {
+        let ebbd = with_own_binary(Ebbd::prepare(&[("job", TRUE)]));
+        let listener = std::os::unix::net::UnixListener::bind(ebbd.socket()).unwrap();
+        std::fs::set_permissions(ebbd.socket(), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let script = format!(
+            "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec {} \"$@\"",
+            binary(&ebbd).display()
+        );
+        let mut ebbd = ebbd.handed(listener).under(&["sh", "-c", &script]).go();
+        put_in_between(&ebbd, spoil);
+        // Who connects while nobody accepts waits in the socket.
+        assert_eq!(ebbd.ebb(&["upgrade"]).code, 0);
+        assert_eq!(ebbd.run("job")["outcome"], "success", "{spoil}");
+        let mode = std::fs::metadata(ebbd.socket()).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{spoil}");
+        ebbd.signal(Signal::SIGTERM);
+        assert_eq!(ebbd.wait_end(), Some(0));
+        assert!(ebbd.socket().exists(), "it is not ebbd's to remove: {spoil}");
+    }
+}
+
+#[test]
+fn output_to_a_run_that_goes_on_stays_bounded_and_is_followed() {
+    let ebbd = with_own_binary(Ebbd::prepare(&[]));
+    let gate = Gate::closed(ebbd.path("gate"));
+    let loud = gate.command(&["sh", "-c", "yes 'a line of a flood' | head -c 20000000; echo; echo the end"]);
+    ebbd.write_job("loud", &format!("{loud}[output]\nmax = \"1M\"\n"));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("loud");
+    ebbd.until_started(run);
+    wait_quiet(ebbd.pid());
+    let before = descriptors(ebbd.pid());
+    let following = client(&ebbd, &["logs", "loud", "-f"]);
+    ebbd.until("it to be followed", || descriptors(ebbd.pid()) > before);
+    upgrade(&ebbd);
+    gate.open();
+    result(&ebbd, run);
+    let facts = std::fs::metadata(ebbd.path("state/output/loud").join(format!("{run}.log"))).unwrap();
+    let on_disk = std::os::unix::fs::MetadataExt::blocks(&facts) * 512;
+    assert!(on_disk <= 1 << 20, "{on_disk} bytes on disk");
+    let (code, said) = end_of(following);
+    assert_eq!(code, Some(0));
+    assert!(said.trim_end().ends_with("the end") || said.contains("the end\n"), "its end is shown");
+}
