@@ -248,6 +248,7 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     waiting.send("Wait", &json!({ "run": run }), false);
     let own = binary(&ebbd);
     let real = std::fs::read(&own).unwrap();
+    wait_quiet(ebbd.pid());
     let before = descriptors(ebbd.pid());
     let refused = |what: &str, why: &str| {
         let said = ebbd.ebb(&["upgrade"]);
