@@ -14,11 +14,15 @@ pub const ENVIRONMENT_FILE_MAX: u64 = 1024 * 1024;
 /// How far ahead a schedule is searched, in years; one that finds nothing by then never comes.
 pub const SCHEDULE_HORIZON_YEARS: i16 = 30;
 
+/// Largest zone file that is read, in bytes; of a larger one so much.
+pub const ZONE_MAX: u64 = 256 * 1024;
+
 /// Largest frame that a client may send, in bytes, its NUL not counted; a larger one ends the connection with an error.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// Largest payload for a run's standard input, in bytes; more is refused.
 pub const INPUT_MAX: u64 = 1024 * 1024;
-/// Clients at the same time; one more is told so and closed.
+/// Clients at the same time; one more is told so and closed. Where a fourth of the descriptors that ebbd may open is less, so
+/// many, and more wait in the backlog.
 pub const CLIENTS_MAX: usize = 64;
 /// Of these, how many may be of one user who is neither root nor ebbd's own.
 pub const CLIENTS_PER_USER_MAX: usize = 16;
@@ -178,11 +182,27 @@ pub const JOURNAL_WARNINGS_MAX: usize = 20;
 /// written ahead of that: it stops reading at the first entry so much older than `since`.
 pub const HISTORY_SLACK_MS: i64 = 3_600_000;
 
+/// How long a start that could not be had something for (a descriptor, a process, memory) is put off the first time, in
+/// milliseconds; twice as long each time after that.
+pub const START_AGAIN_MIN_MS: u64 = 250;
+/// The longest that it is put off, in milliseconds; it is tried for as long as it takes.
+pub const START_AGAIN_MAX_MS: u64 = 10_000;
+/// To how many open descriptors ebbd raises its soft limit, at most to the hard one: 64 clients of up to four each, and some
+/// four thousand runs of up to four each. A run that would take one of the last [`DESCRIPTORS_FOR_CLIENTS`] waits.
+pub const DESCRIPTORS_MAX: u64 = 16_384;
+/// Descriptors that no run takes, so that somebody can still get in to see and stop them.
+pub const DESCRIPTORS_FOR_CLIENTS: usize = 24;
+/// Of these, how many no client takes either: to end runs with, for the journal, for a reload; one more waits in the backlog. Of fewer than 96 in all, a fourth is kept.
+pub const DESCRIPTORS_FOR_ENDS: usize = 12;
+
 /// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
 pub const OOM_LOOKS: u32 = 500;
 /// How long the reaper of a run that an earlier ebbd started may take to reap it, in milliseconds; then nobody knows how
 /// it ended.
 pub const EXIT_NOTE_MS: u64 = 10_000;
+/// How long the end of ebbd may take where it is the first process of a container and nothing else was said (`--stop-within`),
+/// in milliseconds: a second less than container engines give by default before they kill.
+pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;

@@ -64,5 +64,7 @@ fn of_run(run: &RunStatus, moment: &Moment) -> String {
         format!(" for {}, since {}", figures::duration(moment.since_ms(at)), moment.stamp(at))
     });
     let peak = run.peak_anon_bytes.map_or_else(String::new, |b| format!(", peak-anon {}", figures::size(b)));
-    format!("{}{since}, {trigger}{peak}", run.state)
+    let lacks = run.lacks.as_deref().map(figures::one_line);
+    let lacks = lacks.map_or_else(String::new, |lacks| format!("; it cannot start yet: {lacks}"));
+    format!("{}{since}, {trigger}{peak}{lacks}", run.state)
 }

@@ -49,7 +49,7 @@ impl Shell {
         job: &Definition,
         order: &Order,
         identity: Option<&Identity>,
-    ) -> Result<Carrier, String> {
+    ) -> io::Result<Carrier> {
         let task = Task {
             socket: sys::journald::socket_path(),
             identifier: job.output.identifier.clone().unwrap_or_else(|| job.name.clone()),
@@ -59,7 +59,6 @@ impl Shell {
             user: identity.filter(|who| !who.is_ours()).map(|who| (who.uid, who.gid)),
         };
         start(&task, &self.ladder, identity)
-            .map_err(|e| format!("cannot start what carries its output to the systemd journal: {e}"))
     }
 
     /// Where the output of the run that was asked for is in the systemd journal, or of the job's latest run; none where it

@@ -27,8 +27,10 @@ pub(super) enum Input {
     Started { run: RunId, process: Process },
     /// A run's program could not be started.
     StartFailed { run: RunId, error: String },
+    /// A run's program could not be started for want of something that may be had later.
+    StartPutOff { run: RunId, lacks: String },
     /// A run is above its limit and nothing but ebb holds it.
     OverLimit { run: RunId },
     /// A run's tree is gone.
-    Exited { run: RunId, exit: Exit, usage: Usage },
+    Exited { run: RunId, exit: Exit, usage: Usage, late_ms: u64 },
 }

@@ -1,7 +1,6 @@
 //! The rungs as the daemon uses them: a job's limits become a leaf, and the host's standing becomes words.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,11 +11,12 @@ use crate::journal::record::RunId;
 use crate::limits;
 use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
 use crate::sys::tree::Family;
-use crate::sys::{child, pidfd, proc};
+use crate::sys::{child, is_scarce, pidfd, proc};
 use crate::words::{Enforcement, EnforcementWish};
 
 use super::environment;
 use super::tree::Tree;
+use super::watch::Main;
 
 /// The ladder of this host.
 pub(super) struct Ladder {
@@ -41,6 +41,16 @@ impl Ladder {
             }
         }
         let ladder = Self { inner, name };
+        match ladder.enforcement() {
+            Enforcement::CgroupV2 | Enforcement::CgroupV1 => {}
+            Enforcement::Rlimit => tracing::warn!(
+                "no control group can be used here, so memory limits are held by RLIMIT_DATA and a watchdog; \
+                 `ebb doctor` says what would lift that"
+            ),
+            Enforcement::None => tracing::warn!(
+                "nothing can hold memory limits here: neither control groups nor /proc can be used"
+            ),
+        }
         if !ladder.has_cgroup()
             && let Err(error) = child::set_subreaper()
         {
@@ -133,26 +143,28 @@ impl Ladder {
     }
 
     /// The tree of a run of an earlier ebbd, and its main process where that still lives.
-    pub(super) fn adopt(
-        &self,
-        run: RunId,
-        process: Process,
-        cgroups: &[String],
-    ) -> Option<(Tree, Option<OwnedFd>)> {
+    pub(super) fn adopt(&self, run: RunId, process: Process, cgroups: &[String]) -> Option<(Tree, Main)> {
         let leaf = self.inner.adopt(cgroups).unwrap_or_else(|error| {
             tracing::warn!("{error}");
             None
         });
         let main = i32::try_from(process.pid).ok()?;
         // First the descriptor, then the look at the start time: a pid that is reused in between is noticed.
-        let pidfd = pidfd::pidfd_open(main).ok();
-        let is_it = proc::pid_start_ticks(main).is_ok_and(|start| start == process.start);
-        let pidfd = pidfd.filter(|_| is_it);
+        let pidfd = pidfd::pidfd_open(main);
+        let is_it =
+            proc::pid_start_ticks(main).map_or_else(|e| is_scarce(&e), |start| start == process.start);
+        let main_process = match pidfd {
+            _ if !is_it => Main::Gone,
+            Ok(pidfd) => Main::Open(pidfd),
+            Err(_) => Main::Number,
+        };
         match leaf {
-            Some(leaf) => Some((Tree::Leaf(leaf), pidfd)),
+            Some(leaf) => Some((Tree::Leaf(leaf), main_process)),
             // Its control group is gone, and so is all that was in it, whoever has its pid by now.
             None if !cgroups.is_empty() => None,
-            None => Some((Tree::Family(Family::new(main, process.start, &self.mark_variable(run))), pidfd)),
+            None => {
+                Some((Tree::Family(Family::new(main, process.start, &self.mark_variable(run))), main_process))
+            }
         }
     }
 

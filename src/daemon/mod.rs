@@ -114,6 +114,10 @@ fn run(mut options: Options) -> Result<(), Failure> {
     if let Some(received) = &received {
         received.take_places(&mut options.places);
     }
+    if std::process::id() == 1 {
+        options.stop_within_ms = options.stop_within_ms.or(Some(limits::STOP_WITHIN_PID1_MS));
+    }
+    sys::descriptors::raise(limits::DESCRIPTORS_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -136,7 +140,11 @@ async fn serve(options: Options, mut received: Option<Received>) -> Result<(), F
     // Those that came while an earlier ebbd made room for this one are heard now.
     sys::image::unblock_signals().map_err(Failure::os("cannot listen for signals"))?;
     let (sender, input) = mpsc::unbounded_channel();
+    let stop_within = options.stop_within_ms.map(StopWithin);
     let mut shell = Shell::open(options, sender, received.as_mut())?;
+    if let Some(within) = stop_within {
+        shell.engine.bound_last_grace(within.grace_ms());
+    }
     let listener = match &mut received {
         None => shell.bind(handed).inspect_err(|_| shell.ladder.remove())?,
         Some(received) => shell.listen_on(received)?,
@@ -183,6 +191,27 @@ struct Loop {
     next_client: u64,
     /// When clients are let in again, after that has failed.
     accept_from: Option<tokio::time::Instant>,
+    /// Whether nobody is let in for want of descriptors, so that the log has said so.
+    is_shut: bool,
+    /// When ebbd ends whatever is left, once it was asked to end.
+    end_by: Option<tokio::time::Instant>,
+}
+
+/// How long an end may take at most, in milliseconds. Its last two seconds (or half of it) are for ebbd itself: one to see
+/// what was killed gone and recorded, one to tell the clients.
+#[derive(Clone, Copy)]
+struct StopWithin(u64);
+
+impl StopWithin {
+    /// What runs get before they are killed.
+    fn grace_ms(self) -> u64 {
+        self.0 - 2_000.min(self.0 / 2)
+    }
+
+    /// When ebbd waits for no run any more.
+    fn wait_ms(self) -> u64 {
+        self.0 - 1_000.min(self.0 / 4)
+    }
 }
 
 /// Messages taken in before one sync serves them all.
@@ -192,7 +221,17 @@ impl Loop {
     fn new(signals: Signals, input: mpsc::UnboundedReceiver<Input>) -> io::Result<Self> {
         let wall = sys::watch::watch(WallTimer::new()?, Interest::READABLE)?;
         let mono = sys::watch::watch(MonoTimer::new()?, Interest::READABLE)?;
-        Ok(Self { signals, input, wall, mono, armed: None, next_client: 1, accept_from: None })
+        Ok(Self {
+            signals,
+            input,
+            wall,
+            mono,
+            armed: None,
+            next_client: 1,
+            accept_from: None,
+            is_shut: false,
+            end_by: None,
+        })
     }
 
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
@@ -200,7 +239,19 @@ impl Loop {
             self.arm(shell.engine.next_wake())?;
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
-                signal = self.signals.next() => on_signal(shell, signal),
+                signal = self.signals.next() => {
+                    if signal == Signal::End {
+                        let within = shell.options.stop_within_ms.map(StopWithin);
+                        let wait = within.map(|within| std::time::Duration::from_millis(within.wait_ms()));
+                        self.end_by = self.end_by.or(wait.map(|wait| tokio::time::Instant::now() + wait));
+                    }
+                    on_signal(shell, signal);
+                }
+                () = tokio::time::sleep_until(self.end_by.unwrap_or_else(tokio::time::Instant::now)),
+                    if self.end_by.is_some() => {
+                        tracing::error!("ending with runs that could not be ended in time (--stop-within)");
+                        shell.is_over = true;
+                    }
                 input = self.input.recv() => self.take_in(shell, input),
                 ready = self.wall.readable() => {
                     let mut ready = ready?;
@@ -221,7 +272,7 @@ impl Loop {
                     self.armed = None;
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
-                    if self.accept_from.is_some() => self.accept_from = None,
+                    if self.accept_from.is_some() => self.guard(shell, None),
                 // Nothing else may happen for hours: what waits for room on the disk is tried again.
                 () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
                     if !shell.unwritten.is_empty() || shell.lacks_room => {
@@ -235,13 +286,9 @@ impl Loop {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
                         self.next_client += 1;
+                        self.guard(shell, None);
                     }
-                    Err(error) => {
-                        // Out of descriptors, most likely: others are served on, this one waits in the backlog.
-                        tracing::error!("cannot let a client in: {error}");
-                        let pause = std::time::Duration::from_millis(limits::ACCEPT_PAUSE_MS);
-                        self.accept_from = Some(tokio::time::Instant::now() + pause);
-                    }
+                    Err(error) => self.guard(shell, Some(&error)),
                 },
             }
             shell.settle();
@@ -279,6 +326,21 @@ impl Loop {
                 Err(_) => return,
             }
             shell.settle();
+        }
+    }
+
+    /// Lets nobody in for a while where that has failed or would take the last descriptors: who is inside is served on, the
+    /// others wait in the backlog.
+    fn guard(&mut self, shell: &Shell, refused: Option<&io::Error>) {
+        let was_shut = std::mem::replace(&mut self.is_shut, refused.is_some() || !shell.can_let_in());
+        let pause = std::time::Duration::from_millis(limits::ACCEPT_PAUSE_MS);
+        self.accept_from = self.is_shut.then(|| tokio::time::Instant::now() + pause);
+        match refused {
+            Some(error) if !was_shut => tracing::error!("cannot let a client in: {error}"),
+            None if self.is_shut && !was_shut => tracing::warn!(
+                "cannot let a client in before another one has gone: too few descriptors (RLIMIT_NOFILE)"
+            ),
+            Some(_) | None => {}
         }
     }
 
@@ -327,7 +389,10 @@ impl Loop {
 fn on_signal(shell: &mut Shell, signal: Signal) {
     match signal {
         Signal::End => {
-            tracing::info!("asked to end");
+            match shell.options.stop_within_ms.map(StopWithin) {
+                Some(within) => tracing::info!("asked to end; runs get at most {} ms", within.grace_ms()),
+                None => tracing::info!("asked to end"),
+            }
             shell.notify_stopping();
             shell.handle(Event::Shutdown);
         }
@@ -356,8 +421,9 @@ fn on_input(shell: &mut Shell, input: Input) {
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),
+        Input::StartPutOff { run, lacks } => shell.start_put_off(run, lacks),
         Input::OverLimit { run } => shell.handle(Event::OverLimit { run }),
-        Input::Exited { run, exit, usage } => shell.exited(run, exit, usage),
+        Input::Exited { run, exit, usage, late_ms } => shell.exited(run, exit, usage, late_ms),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Component, PathBuf};
 use serde::Deserialize;
 
 use crate::exit;
+use crate::job::Millis;
 use crate::places::Places;
 
 /// What `ebbd --help` prints.
@@ -13,7 +14,7 @@ pub const HELP: &str = "\
 ebbd: starts jobs as short-lived processes, holds them to their limits, and gives their memory back
 
 Usage: ebbd [--user] [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group NAME] [--cgroup PATH]
-            [--log LEVEL] [--strict]
+            [--log LEVEL] [--stop-within T] [--strict]
 
   --config FILE   settings          (root: /etc/ebb/ebbd.toml, others: $XDG_CONFIG_HOME/ebb/ebbd.toml)
   --jobs DIR      the job files     (root: /etc/ebb/jobs.d,    others: $XDG_CONFIG_HOME/ebb/jobs.d)
@@ -24,6 +25,8 @@ Usage: ebbd [--user] [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] 
                   slash a sibling of ebbd's own, such as ebb-runs.service   (ebbd's own)
   --user          the places of a user's own ebbd, for root as well; others have them anyway
   --log LEVEL     error, warn, info or debug, to standard error      (info)
+  --stop-within T how long an end may take at most, such as 25s: runs get no longer grace then
+                  (as the first process of a container 9s; else each run gets its grace)
   --strict        do not start while any job file has a problem (exit 78)
   --check-handover   read the settings and print the format in which it takes over from a running ebbd (ebb upgrade)
   --version       print the version
@@ -48,6 +51,8 @@ pub struct Options {
     pub log: String,
     /// Whether a problem in a job file keeps ebbd from starting.
     pub strict: bool,
+    /// How long the end of ebbd may take at most, in milliseconds.
+    pub stop_within_ms: Option<u64>,
 }
 
 /// What a command line asks for.
@@ -70,6 +75,7 @@ struct File {
     cgroup: Option<PathBuf>,
     log: Option<String>,
     strict: Option<bool>,
+    stop_within: Option<String>,
 }
 
 /// The places that hold where nothing is said.
@@ -111,6 +117,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
             Long("cgroup") => flags.cgroup = Some(parser.value().map_err(usage)?.into()),
             Long("user") => user = true,
             Long("log") => flags.log = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned()),
+            Long("stop-within") => {
+                flags.stop_within = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
+            }
             Long("strict") => strict = true,
             Long("check-handover") => is_probe = true,
             Long("version") | Short('V') => {
@@ -139,6 +148,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
         user,
         log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         strict: strict || file.strict.unwrap_or(false),
+        stop_within_ms: flags.stop_within.or(file.stop_within).and_then(|text| stop_within(&text).ok()),
     }))
 }
 
@@ -162,7 +172,20 @@ fn check(settings: &File) -> Result<(), String> {
             ));
         }
     }
+    if let Some(text) = &settings.stop_within {
+        stop_within(text)?;
+    }
     Ok(())
+}
+
+fn stop_within(text: &str) -> Result<u64, String> {
+    match text.parse::<Millis>() {
+        Ok(Millis(0)) => Err("--stop-within needs some time: write 25s".to_owned()),
+        Ok(Millis(ms)) => Ok(ms),
+        Err(problem) => {
+            Err(format!("--stop-within: {}; {}", problem.message, problem.help.unwrap_or_default()))
+        }
+    }
 }
 
 /// A settings file that was named must be there; the default one need not.
@@ -262,5 +285,9 @@ mod tests {
         assert!(run(&[], "/nonexistent/y").is_ok());
         assert!(run(&["--jbos"], "/nonexistent/y").unwrap_err().contains("--help"));
         assert!(run(&["--log", "loud"], "/nonexistent/y").is_err());
+        assert_eq!(run(&["--stop-within", "25s"], "/nonexistent/y").unwrap().stop_within_ms, Some(25_000));
+        for wrong in ["25", "0s", "soon"] {
+            assert!(run(&["--stop-within", wrong], "/nonexistent/y").unwrap_err().contains("--stop-within"));
+        }
     }
 }

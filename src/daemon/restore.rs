@@ -2,7 +2,6 @@
 //! And the way back, when ebbd ends.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -162,12 +161,13 @@ impl Shell {
     fn take_over(&mut self, run: RunId, started: &Started, rebooted: bool, over: Option<&handover::Run>) {
         let process = Process { pid: started.pid, start: started.pid_start };
         let tree = if rebooted { None } else { self.ladder.adopt(run, process, &started.cgroups) };
-        let Some((tree, pidfd)) = tree else {
+        let Some((tree, main)) = tree else {
             self.handle(Event::Exited {
                 run,
                 exit: Exit::Unknown,
                 usage: Usage::default(),
                 memory_max: None,
+                late_ms: 0,
             });
             return;
         };
@@ -186,7 +186,7 @@ impl Shell {
             job: started.job.clone(),
             pid: started.pid,
             pid_start: started.pid_start,
-            is_adopted: !pidfd.as_ref().is_some_and(|pidfd| sys::child::is_ours(pidfd.as_fd())),
+            is_adopted: !main.is_ours(),
             enforcement: started.enforcement,
             tree,
             stop_signal: over.map(|o| o.stop_signal).or(job.as_ref().map(|j| j.stop_signal)).unwrap_or(15),
@@ -200,7 +200,7 @@ impl Shell {
         });
         tracing::info!(run, job = %started.job, pid = started.pid, "taken over from an earlier ebbd");
         self.live.push(Arc::clone(&live));
-        tokio::spawn(Watched { live, pidfd, exec_status: None, input: self.input.clone() }.watch());
+        tokio::spawn(Watched { live, main, exec_status: None, input: self.input.clone() }.watch());
     }
 
     /// The journal goes on in a new segment whose head says all that is still true; whether it does.

@@ -223,7 +223,7 @@ impl Shell {
     }
 
     /// Forgets a run's processes and bounds the number of its job's outputs.
-    fn let_go(&mut self, run: RunId) {
+    pub(super) fn let_go(&mut self, run: RunId) {
         let Some(position) = self.live.iter().position(|live| live.id == run) else { return };
         let live = self.live.remove(position);
         let is_live = |run| self.live.iter().any(|live| live.id == run);
@@ -242,9 +242,9 @@ impl Shell {
     }
 
     /// A run's tree is gone.
-    pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage) {
+    pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage, late_ms: u64) {
         let memory_max = self.live.iter().find(|live| live.id == run).and_then(|live| live.memory.max);
-        self.handle(Event::Exited { run, exit, usage, memory_max });
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();

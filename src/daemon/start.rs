@@ -7,8 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::engine::Order;
+use crate::engine::{Event, Order};
 use crate::job::{Definition, envfile};
+use crate::journal::record::RunId;
 use crate::limits;
 use crate::sys;
 use crate::sys::spawn::{self, Rlimit, SpawnSpec};
@@ -23,7 +24,7 @@ use super::live::{Live, Seen};
 use super::outputs::Outputs;
 use super::shell::Shell;
 use super::tree::Tree;
-use super::watch::Watched;
+use super::watch::{Main, Watched};
 
 impl Shell {
     /// Starts a run; a failure comes back as a message, like everything else that a run does.
@@ -34,16 +35,38 @@ impl Shell {
                 self.live.push(Arc::clone(&watched.live));
                 tokio::spawn(watched.watch());
             }
-            Err(error) => {
+            Err(Obstacle { what, is_scarce }) => {
                 self.outputs().discard(&order.job, run);
-                let _ = self.input.send(Input::StartFailed { run, error });
+                let _ = self.input.send(if is_scarce {
+                    Input::StartPutOff { run, lacks: what }
+                } else {
+                    Input::StartFailed { run, error: what }
+                });
             }
         }
     }
 
-    fn try_start(&self, order: &Order) -> Result<Watched, String> {
+    /// A start that has to wait for something: said in the log the first time, and whenever it is as long as it gets.
+    pub(super) fn start_put_off(&mut self, run: RunId, lacks: String) {
+        let job = self.engine.job_of(run).unwrap_or_default();
+        match self.engine.times_put_off(run) {
+            0 => tracing::warn!(run, job, "cannot start yet, and is tried again until it can: {lacks}"),
+            times => tracing::debug!(run, job, times, "still cannot start: {lacks}"),
+        }
+        self.outputs().discard(job, run);
+        self.let_go(run);
+        self.handle(Event::StartPutOff { run, lacks });
+    }
+
+    fn try_start(&self, order: &Order) -> Result<Watched, Obstacle> {
         let stored = self.store.get(order.definition);
-        let job = stored.map_err(|e| format!("its definition can't be read back: {e}"))?.definition;
+        let job = stored.map_err(Obstacle::to("read its definition back"))?.definition;
+        if !sys::descriptors::has_more_than(limits::DESCRIPTORS_FOR_CLIENTS) {
+            return Err(Obstacle::scarce(format!(
+                "all but {} of ebbd's descriptors are in use (RLIMIT_NOFILE, or LimitNOFILE= of its unit)",
+                limits::DESCRIPTORS_FOR_CLIENTS
+            )));
+        }
         let (user, identity) = self.become_whom(&job)?;
         let mut environment = environment_of(&job, order, &user)?;
         let mark = self.ladder.mark(order.run);
@@ -52,18 +75,20 @@ impl Shell {
         let command: Vec<String> = job.command.iter().chain(&order.payload.args).cloned().collect();
         let home = || Some(user.home.as_path()).filter(|home| job.user.is_some() && home.exists());
         let directory = job.working_directory.as_deref().or_else(home).unwrap_or(Path::new("/"));
-        let mut spec = SpawnSpec::new(&command, &environment, directory).map_err(|e| e.to_string())?;
+        let mut spec = SpawnSpec::new(&command, &environment, directory).map_err(Obstacle::of)?;
         spec.identity = identity;
         spec.umask = job.umask;
         spec.nice = (job.nice != 0).then_some(job.nice);
         spec.oom_score_adj = job.oom_score_adjust;
+        spec.rlimits.extend(sys::descriptors::original().map(|(soft, hard)| Rlimit::descriptors(soft, hard)));
         let output = self.open_output(&job, order, spec.identity.as_ref())?;
         let stdin = self.stdin(order)?;
         let carrier = (job.output.to == OutputTo::Journal && output.is_none())
             .then(|| self.carrier(&job, order, spec.identity.as_ref()))
-            .transpose()?;
+            .transpose()
+            .map_err(Obstacle::to("start what carries its output to the systemd journal"))?;
         let (stdout, stderr) = stdio(&job, output.as_ref(), carrier.as_ref())?;
-        let (leaf, enforcement) = self.ladder.leaf(order.run, &job).map_err(|e| e.to_string())?;
+        let (leaf, enforcement) = self.ladder.leaf(order.run, &job).map_err(Obstacle::of)?;
         if let (Enforcement::Rlimit, Some(max)) = (enforcement, job.memory.max) {
             spec.rlimits.push(data_limit(max));
         }
@@ -71,7 +96,7 @@ impl Shell {
         let place = self.begun.as_ref().map(|begun| begun.place(order.run));
         let spawned = spawn::spawn(&spec, stdio, leaf.as_ref(), place).map_err(|e| {
             let _ = leaf.as_ref().map(sys::cgroup::Leaf::remove);
-            format!("cannot make a process: {e}")
+            Obstacle::of(e)
         })?;
         if let Some(carrier) = carrier {
             carrier.tell(spawned.pid);
@@ -95,25 +120,25 @@ impl Shell {
         };
         Ok(Watched {
             live: Arc::new(live),
-            pidfd: Some(spawned.pidfd),
+            main: Main::Open(spawned.pidfd),
             exec_status: Some(spawned.exec),
             input: self.input.clone(),
         })
     }
 
     /// The user of a run, and what it has to become; ebbd's own is known since its start.
-    pub(super) fn become_whom(&self, job: &Definition) -> Result<(User, Option<Identity>), String> {
+    pub(super) fn become_whom(&self, job: &Definition) -> Result<(User, Option<Identity>), Obstacle> {
         if job.user.is_none() && job.group.is_none() {
             return Ok((self.own_user.clone(), None));
         }
         let (user, identity) =
-            users::resolve(job.user.as_deref(), job.group.as_deref()).map_err(|e| e.to_string())?;
+            users::resolve(job.user.as_deref(), job.group.as_deref()).map_err(Obstacle::of)?;
         Ok((user, Some(identity)))
     }
 
-    fn stdin(&self, order: &Order) -> Result<OwnedFd, String> {
+    fn stdin(&self, order: &Order) -> Result<OwnedFd, Obstacle> {
         match order.payload.input {
-            Some(input) => self.inputs.open(order.run, input).map(Into::into).map_err(|e| e.to_string()),
+            Some(input) => self.inputs.open(order.run, input).map(Into::into).map_err(Obstacle::of),
             None => null(),
         }
     }
@@ -124,7 +149,7 @@ impl Shell {
         job: &Definition,
         order: &Order,
         identity: Option<&Identity>,
-    ) -> Result<Option<OwnedFd>, String> {
+    ) -> Result<Option<OwnedFd>, Obstacle> {
         match job.output.to {
             OutputTo::File => {}
             OutputTo::Journal => match sys::journald::reach(&sys::journald::socket_path()) {
@@ -140,7 +165,7 @@ impl Shell {
             identity.map_or(Ok(()), |who| std::os::unix::fs::fchown(&file, Some(who.uid), None))?;
             Ok(file)
         });
-        made.map(Some).map_err(|e| format!("cannot make its output file: {e}"))
+        made.map(Some).map_err(Obstacle::to("make its output file"))
     }
 
     pub(super) fn outputs(&self) -> Outputs {
@@ -152,9 +177,8 @@ fn stdio(
     job: &Definition,
     output: Option<&OwnedFd>,
     carrier: Option<&Carrier>,
-) -> Result<(OwnedFd, OwnedFd), String> {
-    let copy =
-        |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|e| format!("cannot copy a descriptor: {e}"));
+) -> Result<(OwnedFd, OwnedFd), Obstacle> {
+    let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(Obstacle::to("copy a descriptor"));
     // Both streams to one place, so that what is written is read in that order.
     let place = output.map(AsFd::as_fd).or_else(|| carrier.map(Carrier::output));
     match (job.output.to, place) {
@@ -170,16 +194,17 @@ fn data_limit(max: u64) -> Rlimit {
     Rlimit::data(max.saturating_mul(2))
 }
 
-fn environment_of(job: &Definition, order: &Order, user: &User) -> Result<Vec<(String, String)>, String> {
+fn environment_of(job: &Definition, order: &Order, user: &User) -> Result<Vec<(String, String)>, Obstacle> {
     let mut files = Vec::new();
     for file in &job.environment_files {
         let path = file.path.display();
         let text = match read_bounded(&file.path) {
             Ok(text) => text,
             Err(e) if file.optional && e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(format!("cannot read the environment-file {path}: {e}")),
+            Err(e) => return Err(Obstacle::to(format_args!("read the environment-file {path}"))(e)),
         };
-        files.extend(envfile::parse(&text).map_err(|e| format!("environment-file {path}: {e}"))?);
+        let parsed = envfile::parse(&text).map_err(|e| format!("environment-file {path}: {e}"));
+        files.extend(parsed.map_err(|what| Obstacle { what, is_scarce: false })?);
     }
     let host = Host {
         user: user.name.clone(),
@@ -215,7 +240,27 @@ fn regular(path: &Path) -> std::io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is no regular file")) }
 }
 
-fn null() -> Result<OwnedFd, String> {
+fn null() -> Result<OwnedFd, Obstacle> {
     let file = File::options().read(true).write(true).open("/dev/null");
-    file.map(Into::into).map_err(|e| format!("cannot open /dev/null: {e}"))
+    file.map(Into::into).map_err(Obstacle::to("open /dev/null"))
+}
+
+/// Why a run did not start: in a sentence, and whether the same may well succeed later.
+pub(super) struct Obstacle {
+    what: String,
+    is_scarce: bool,
+}
+
+impl Obstacle {
+    fn of(error: std::io::Error) -> Self {
+        Self { what: error.to_string(), is_scarce: sys::is_scarce(&error) }
+    }
+
+    fn to(tried: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        move |e| Self { what: format!("cannot {tried}: {e}"), is_scarce: sys::is_scarce(&e) }
+    }
+
+    fn scarce(what: String) -> Self {
+        Self { what, is_scarce: true }
+    }
 }

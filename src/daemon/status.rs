@@ -102,6 +102,7 @@ impl Shell {
             queued_at: run.queued_at.to_string(),
             started_at: run.started_at.as_ref().map(Wall::to_string),
             peak_anon_bytes: peak,
+            lacks: run.lacks.clone(),
         }
     }
 
@@ -126,6 +127,8 @@ fn state(view: &JobView<'_>) -> &'static str {
     let is_in = |state| view.runs.iter().any(|run| run.state == state);
     if is_in("running") {
         "running"
+    } else if is_in("starting") {
+        "starting"
     } else if is_in("stopping") {
         "stopping"
     } else if is_in("waiting") {

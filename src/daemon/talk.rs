@@ -11,7 +11,7 @@ use crate::journal::HistoryLine;
 use crate::journal::record::RunId;
 use crate::limits;
 use crate::protocol::{Refusal, Reply, RunNowReply, encode};
-use crate::sys::peer;
+use crate::sys::{descriptors, peer};
 
 use super::access::Caller;
 use super::client::{Answer, Client};
@@ -58,6 +58,13 @@ impl Shell {
             is_busy: Arc::default(),
         };
         tokio::spawn(client.serve(wish));
+    }
+
+    /// Whether there are descriptors for another client, so that those that are left are enough to end runs with.
+    pub(super) fn can_let_in(&self) -> bool {
+        let few = descriptors::limit().is_some_and(|limit| self.clients.len() >= limit / 4);
+        (!few || self.clients.len() >= limits::CLIENTS_MAX)
+            && descriptors::has_more_than(limits::DESCRIPTORS_FOR_ENDS)
     }
 
     fn no_room_for(&self, caller: &Caller) -> Option<Refusal> {

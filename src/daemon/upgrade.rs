@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::engine::{ClientId, JobIndex};
 use crate::limits;
 use crate::protocol::Refusal;
-use crate::sys::{image, pidfd};
+use crate::sys::{descriptors, image, pidfd};
 
 use super::Loop;
 use super::access::Caller;
@@ -213,11 +213,13 @@ fn take_my_place(
     environment.push((VARIABLE.into(), number.into()));
     tracing::info!("executing {} in this one's place", binary.display());
     // A signal that comes while nobody handles it would be the end.
+    descriptors::restore();
     let error = match image::block_signals() {
         Ok(()) => image::replace(binary, &args, &environment),
         Err(error) => error,
     };
     let _ = image::unblock_signals();
+    descriptors::raise(limits::DESCRIPTORS_MAX);
     handover::take_back(&named);
     Err(format!("{} can't be executed: {error}", binary.display()))
 }

@@ -71,7 +71,7 @@ impl Engine {
                     *deadline = policy.timeout_ms.map(|ms| since.mono.plus_ms(ms));
                 }
                 State::Stopping { since, .. } => since.mono = Mono(since_ms),
-                State::Waiting { .. } | State::Starting { .. } => continue,
+                State::Waiting { .. } | State::PutOff { .. } | State::Starting { .. } => continue,
             }
             run.policy = Rc::new(policy);
         }

@@ -106,6 +106,14 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// A run could not be started because something was not to be had just then (a descriptor, a process, memory, room on
+    /// a disk). It keeps its place and is tried again.
+    StartPutOff {
+        /// Which run.
+        run: RunId,
+        /// What was not to be had, in a sentence for people.
+        lacks: String,
+    },
     /// A run's whole tree is gone.
     Exited {
         /// Which run.
@@ -116,6 +124,8 @@ pub enum Event {
         usage: Usage,
         /// Its memory limit in bytes, for the sentence that a person reads.
         memory_max: Option<u64>,
+        /// How long ago that was, in milliseconds: how an earlier ebbd's run ended is known when somebody has reaped it.
+        late_ms: u64,
     },
     /// The watchdog saw a run above its memory limit (rlimit rung only).
     OverLimit {

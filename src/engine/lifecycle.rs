@@ -3,12 +3,13 @@
 use std::rc::Rc;
 
 use crate::clock::{Now, Wall};
-use crate::journal::record::{Event as Recorded, Payload, RunId, Started, Stopping, Usage};
+use crate::journal::record::{Event as Recorded, Payload, RunId, Started, Stopping};
+use crate::limits;
 use crate::words::{Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
-use super::event::{Exit, Process};
+use super::event::Process;
 use super::job::Last;
-use super::run::{End, Run, Since, State, is_retried, outcome};
+use super::run::{End, Ended, Run, Since, State, is_retried, outcome};
 use super::{Effect, Engine, Order, Shutdown, sentence};
 
 impl Engine {
@@ -38,6 +39,8 @@ impl Engine {
             payload,
             enforcement: Enforcement::None,
             is_recorded: false,
+            put_off: 0,
+            lacks: None,
             state: State::Waiting { not_before: None },
         };
         self.push(run, None, out)
@@ -92,6 +95,9 @@ impl Engine {
                 break;
             }
             let held = job.facts.paused && run.trigger == Trigger::Retry;
+            if run.job == *name && matches!(run.state, State::PutOff { until: Some(at) } if at > now.mono) {
+                break; // What the oldest lacks the others lack too, and they shall not overtake it.
+            }
             let is_early = !run.is_recorded || run.is_backing_off(now.mono);
             if run.job != *name || run.is_active() || is_early || held {
                 continue;
@@ -125,6 +131,7 @@ impl Engine {
         let State::Starting { stop, .. } = run.state else { return };
         let since = Since { wall: now.wall, mono: now.mono };
         run.enforcement = enforcement;
+        (run.put_off, run.lacks) = (0, None);
         run.state = State::Running { since, deadline: run.policy.timeout_ms.map(|ms| now.mono.plus_ms(ms)) };
         let job = run.job.to_string();
         out.push(Effect::Record(Recorded::Started(Started {
@@ -147,20 +154,32 @@ impl Engine {
         self.finish(id, End::without_process(Outcome::StartFailed, error), now, out);
     }
 
-    pub(super) fn exited(
-        &mut self,
-        now: Now,
-        id: RunId,
-        exit: Exit,
-        usage: Usage,
-        memory_max: Option<u64>,
-        out: &mut Vec<Effect>,
-    ) {
+    /// The run keeps its place and is tried again, ever more rarely, for as long as it takes: it was accepted.
+    pub(super) fn start_put_off(&mut self, now: Now, id: RunId, lacks: &str, out: &mut Vec<Effect>) {
         let Some(run) = self.run_mut(id) else { return };
+        let State::Starting { stop, .. } = run.state else { return };
+        let delay_ms = limits::START_AGAIN_MIN_MS << run.put_off.min(16);
+        run.put_off += 1;
+        run.lacks = Some(lacks.into());
+        run.state = State::PutOff { until: Some(now.mono.plus_ms(delay_ms.min(limits::START_AGAIN_MAX_MS))) };
+        let job = Rc::clone(&run.job);
+        if self.find(&job).is_none() && !self.refused.has(&job) {
+            self.drop_runs_without_job(now, out);
+        } else if matches!(stop, Some(StopReason::Requested | StopReason::Replaced | StopReason::Timeout)) {
+            let end = End::without_process(Outcome::Canceled, "stopped before it could start");
+            self.finish(id, end, now, out);
+        } else if self.shutdown != Shutdown::No && self.is_idle() {
+            out.push(Effect::Exit); // The next ebbd starts it.
+        }
+    }
+
+    pub(super) fn exited(&mut self, now: Now, id: RunId, ended: Ended, out: &mut Vec<Effect>) {
+        let Some(run) = self.run_mut(id) else { return };
+        let Ended { exit, usage, memory_max, late_ms } = ended;
         let why = run.why();
         let outcome = outcome(exit, why, usage.oom_kills, &run.policy.success_codes);
         let detail = sentence::of_end(outcome, why, run.policy.timeout_ms, &usage, memory_max);
-        self.finish(id, End { outcome, exit: Some(exit), usage, reason: None, detail }, now, out);
+        self.finish(id, End { outcome, exit: Some(exit), usage, reason: None, detail, late_ms }, now, out);
     }
 
     pub(super) fn over_limit(&mut self, id: RunId, out: &mut Vec<Effect>) {
@@ -196,16 +215,23 @@ impl Engine {
     }
 
     fn ask_to_end(&mut self, id: RunId, why: StopReason, now: Now, out: &mut Vec<Effect>) {
+        let end_by = self.end_by;
         let Some(run) = self.run_mut(id) else { return };
         match run.state {
-            State::Waiting { .. } | State::Stopping { .. } => {}
+            // With ebbd it ends by the time that ebbd has.
+            State::Stopping { since, why, kill_at: Some(at) } => {
+                let at = end_by.map_or(at, |end_by| at.min(end_by));
+                run.state = State::Stopping { since, why, kill_at: Some(at) };
+            }
+            State::Waiting { .. } | State::PutOff { .. } | State::Stopping { kill_at: None, .. } => {}
             // What is on its way to its program has nothing to clean up.
             State::Starting { stop, .. } => {
                 run.state = State::Starting { stop: Some(stop.unwrap_or(why)), deadline: None };
                 out.push(Effect::Kill { run: id });
             }
             State::Running { since, .. } => {
-                let kill_at = Some(now.mono.plus_ms(run.policy.grace_ms));
+                let graced = now.mono.plus_ms(run.policy.grace_ms);
+                let kill_at = Some(end_by.map_or(graced, |end_by| graced.min(end_by)));
                 run.state = State::Stopping { since, why, kill_at };
                 out.push(Effect::Signal { run: id });
                 if self.shutdown == Shutdown::AtOnce {
@@ -228,14 +254,16 @@ impl Engine {
         let Some(position) = self.runs.iter().position(|r| r.id == id) else { return };
         let run = self.runs.remove(position);
         let outcome = end.outcome;
+        let finished = run.finished(end, now);
+        let finished_at = finished.finished_at;
         // The retry comes first: a crash between the two leaves both, and the end, once it is found again, queues no other.
         self.retry(&run, outcome, now, out);
-        out.push(Effect::Record(Recorded::Finished(run.finished(end, now))));
+        out.push(Effect::Record(Recorded::Finished(finished)));
         // What never started says nothing about how the job fares.
         if outcome != Outcome::Skipped
             && let Some(index) = self.find(&run.job)
         {
-            self.jobs[index].facts.last = Some(Last { run: id, outcome, at: now.wall });
+            self.jobs[index].facts.last = Some(Last { run: id, outcome, at: finished_at });
         }
         self.pump(&run.job, now, out);
         if self.shutdown != Shutdown::No && self.is_idle() {
@@ -261,6 +289,8 @@ impl Engine {
             retry_of: Some(run.id),
             enforcement: Enforcement::None,
             is_recorded: false,
+            put_off: 0,
+            lacks: None,
             state: State::Waiting { not_before: Some(now.mono.plus_ms(delay_ms)) },
             ..run.clone()
         };
@@ -296,6 +326,9 @@ impl Engine {
     /// What waits is in the journal and starts with the next ebbd.
     pub(super) fn shut_down(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.shutdown = if self.shutdown == Shutdown::No { Shutdown::Graceful } else { Shutdown::AtOnce };
+        if self.end_by.is_none() {
+            self.end_by = self.last_grace_ms.map(|ms| now.mono.plus_ms(ms));
+        }
         let active: Vec<_> = self.runs.iter().filter(|r| r.is_active()).map(|r| r.id).collect();
         for id in &active {
             self.end(*id, StopReason::Shutdown, now, out);

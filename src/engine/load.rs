@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// What waits for a job that is gone can't start; what runs goes on.
-    fn drop_runs_without_job(&mut self, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn drop_runs_without_job(&mut self, now: Now, out: &mut Vec<Effect>) {
         let orphans: Vec<_> = self
             .runs
             .iter()
@@ -152,6 +152,7 @@ impl Engine {
                 State::Starting { stop: Some(why), .. } => Some((r.id, why)),
                 State::Starting { stop: None, .. }
                 | State::Waiting { .. }
+                | State::PutOff { .. }
                 | State::Running { .. }
                 | State::Stopping { .. } => None,
             })
@@ -191,7 +192,10 @@ impl Run {
                 *deadline = policy.timeout_ms.map(|ms| since.mono.plus_ms(ms));
             }
             State::Stopping { kill_at: Some(kill_at), .. } => *kill_at = kill_at.plus_ms(policy.grace_ms),
-            State::Stopping { kill_at: None, .. } | State::Waiting { .. } | State::Starting { .. } => {}
+            State::Stopping { kill_at: None, .. }
+            | State::Waiting { .. }
+            | State::PutOff { .. }
+            | State::Starting { .. } => {}
         }
         self.policy = policy;
     }
@@ -212,6 +216,8 @@ fn restore(run: RestoredRun, now: Now) -> Run {
         uid,
         retry_of,
         payload,
+        put_off: 0,
+        lacks: None,
         enforcement: started.map_or(crate::words::Enforcement::None, |(_, s)| s.enforcement),
         is_recorded: true,
         state,

@@ -63,6 +63,10 @@ pub struct Engine {
     shutdown: Shutdown,
     /// Whether this is no start: an earlier ebbd has handed over.
     goes_on: bool,
+    /// The longest grace of a run that ends with ebbd, in milliseconds.
+    last_grace_ms: Option<u64>,
+    /// When the last of these graces is over.
+    end_by: Option<Mono>,
 }
 
 /// How far the end of ebbd has come.
@@ -87,7 +91,14 @@ impl Engine {
             restored: Some(Box::new(restored)),
             shutdown: Shutdown::No,
             goes_on: false,
+            last_grace_ms: None,
+            end_by: None,
         }
+    }
+
+    /// Gives no run that ends with ebbd a longer grace than this, in milliseconds, whatever its job says.
+    pub fn bound_last_grace(&mut self, ms: u64) {
+        self.last_grace_ms = Some(ms);
     }
 
     /// Takes in what happened at `now` and returns what has to be done, in this order.
@@ -110,8 +121,10 @@ impl Engine {
                 self.started(now, run, process, enforcement, cgroups, &mut out);
             }
             Event::StartFailed { run, error } => self.start_failed(now, run, error, &mut out),
-            Event::Exited { run, exit, usage, memory_max } => {
-                self.exited(now, run, exit, usage, memory_max, &mut out);
+            Event::StartPutOff { run, lacks } => self.start_put_off(now, run, &lacks, &mut out),
+            Event::Exited { run, exit, usage, memory_max, late_ms } => {
+                let ended = run::Ended { exit, usage, memory_max, late_ms };
+                self.exited(now, run, ended, &mut out);
             }
             Event::OverLimit { run } => self.over_limit(run, &mut out),
             Event::Recorded { run } => self.recorded(now, run, &mut out),

@@ -26,6 +26,10 @@ pub(super) struct Run {
     pub(super) enforcement: Enforcement,
     /// Whether the journal has it; nothing follows from a run before.
     pub(super) is_recorded: bool,
+    /// How often its start was put off because something was not to be had.
+    pub(super) put_off: u32,
+    /// What was not, the last time.
+    pub(super) lacks: Option<Box<str>>,
     pub(super) state: State,
 }
 
@@ -34,6 +38,8 @@ pub(super) struct Run {
 pub(super) enum State {
     /// Accepted; starts when its job has room and, for a retry, its delay has passed.
     Waiting { not_before: Option<Mono> },
+    /// Its turn has come, but something that a start needs was not to be had; tried again at `until`, `None` once that is due.
+    PutOff { until: Option<Mono> },
     /// The shell was told to start it; a stop that came meanwhile is carried out once it runs.
     Starting { stop: Option<StopReason>, deadline: Option<Mono> },
     /// Its program runs.
@@ -52,7 +58,10 @@ pub(super) struct Since {
 impl Run {
     /// Whether it has, or is about to have, processes.
     pub(super) fn is_active(&self) -> bool {
-        !matches!(self.state, State::Waiting { .. })
+        match self.state {
+            State::Waiting { .. } | State::PutOff { .. } => false,
+            State::Starting { .. } | State::Running { .. } | State::Stopping { .. } => true,
+        }
     }
 
     /// Whether it waits only for its retry delay.
@@ -69,7 +78,7 @@ impl Run {
     pub(super) fn since(&self) -> Option<Since> {
         match self.state {
             State::Running { since, .. } | State::Stopping { since, .. } => Some(since),
-            State::Waiting { .. } | State::Starting { .. } => None,
+            State::Waiting { .. } | State::PutOff { .. } | State::Starting { .. } => None,
         }
     }
 
@@ -78,7 +87,7 @@ impl Run {
         match self.state {
             State::Stopping { why, .. } => Some(why),
             State::Starting { stop, .. } => stop,
-            State::Waiting { .. } | State::Running { .. } => None,
+            State::Waiting { .. } | State::PutOff { .. } | State::Running { .. } => None,
         }
     }
 
@@ -86,6 +95,7 @@ impl Run {
     pub(super) fn wake(&self) -> Option<Mono> {
         match self.state {
             State::Waiting { not_before } => not_before.filter(|_| self.is_recorded),
+            State::PutOff { until } => until,
             State::Starting { deadline, .. } | State::Running { deadline, .. } => deadline,
             State::Stopping { kill_at, .. } => kill_at,
         }
@@ -126,8 +136,8 @@ impl Run {
             slot: self.slot,
             queued_at: self.queued_at,
             started_at: since.map(|s| s.wall),
-            finished_at: now.wall,
-            duration_ms: since.map(|s| now.mono.0.saturating_sub(s.mono.0)),
+            finished_at: now.wall.plus_ms(-i64::try_from(end.late_ms).unwrap_or(0)),
+            duration_ms: since.map(|s| now.mono.0.saturating_sub(s.mono.0).saturating_sub(end.late_ms)),
             usage: end.usage,
             enforcement: self.enforcement,
             uid: self.uid,
@@ -146,12 +156,24 @@ pub(super) struct End {
     pub(super) usage: Usage,
     pub(super) reason: Option<SkipReason>,
     pub(super) detail: Option<String>,
+    /// How long ago it ended, in milliseconds.
+    pub(super) late_ms: u64,
+}
+
+/// What the shell knows of a run whose tree is gone; see [`super::Event::Exited`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    pub(super) usage: Usage,
+    pub(super) memory_max: Option<u64>,
+    pub(super) late_ms: u64,
 }
 
 impl End {
     /// The end of a run that never had a process.
     pub(super) fn without_process(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, exit: None, usage: Usage::default(), reason: None, detail: Some(detail.into()) }
+        let detail = Some(detail.into());
+        Self { outcome, exit: None, usage: Usage::default(), reason: None, detail, late_ms: 0 }
     }
 }
 

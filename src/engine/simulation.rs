@@ -156,6 +156,10 @@ impl World {
                     then.push(Event::StartFailed { run: order.run, error: "no such file".into() });
                     return;
                 }
+                if self.random.u8(..20) == 0 {
+                    then.push(Event::StartPutOff { run: order.run, lacks: "no process is left".into() });
+                    return;
+                }
                 assert!(self.journal.runs.contains_key(&order.run), "what runs is in the journal");
                 assert!(self.made.insert(order.run), "run {} has processes a second time", order.run);
                 let ends = self.now.mono.plus_ms(self.random.u64(1..3 * HOUR_MS));
@@ -336,7 +340,7 @@ impl World {
             }
             for run in ended {
                 let exit = self.running.remove(&run).unwrap().exit;
-                self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None });
+                self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None, late_ms: 0 });
             }
             self.send(Event::Due);
             self.check();
@@ -483,6 +487,7 @@ impl World {
                     exit: Exit::Unknown,
                     usage: Usage::default(),
                     memory_max: None,
+                    late_ms: 0,
                 });
             }
         }

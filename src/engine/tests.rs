@@ -97,7 +97,7 @@ impl Rig {
     }
 
     fn exited(&mut self, run: RunId, exit: Exit) -> Vec<Effect> {
-        self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None })
+        self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None, late_ms: 0 })
     }
 }
 
@@ -282,7 +282,8 @@ fn no_retry_follows_a_cancel_or_an_oom_kill() {
     rig.demand("a");
     rig.started(2);
     let usage = Usage { oom_kills: Some(1), ..Usage::default() };
-    let effects = rig.send(Event::Exited { run: 2, exit: Exit::Signal(9), usage, memory_max: Some(1) });
+    let effects =
+        rig.send(Event::Exited { run: 2, exit: Exit::Signal(9), usage, memory_max: Some(1), late_ms: 0 });
     assert_eq!(ends(&effects)[0].outcome, Outcome::OomKill);
     assert_eq!(rig.engine.run_counts(), (0, 0));
 }
@@ -705,4 +706,104 @@ fn a_trigger_says_what_it_was() {
         panic!("nothing started")
     };
     assert_eq!((order.trigger, order.slot, order.attempt), (Trigger::Schedule, Some(rig.now.wall), 1));
+}
+
+#[test]
+fn a_start_that_lacks_something_keeps_its_place_and_is_tried_until_it_can_be_had() {
+    let queue = Policy { overlap: Overlap::Queue, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", queue)]);
+    assert_eq!(starts(&rig.demand("a")), [1]);
+    rig.send(Event::StartPutOff { run: 1, lacks: "no descriptor".into() });
+    assert_eq!(starts(&rig.demand("a")), [0; 0], "the second does not overtake the first");
+    let view = rig.engine.job(JobIndex(0)).unwrap().runs;
+    assert_eq!((view[0].state, view[0].lacks.as_deref()), ("waiting", Some("no descriptor")));
+    let (mut waited, mut delays) = (0, Vec::new());
+    while waited < 100_000 {
+        let wake = rig.engine.next_wake().mono.unwrap();
+        delays.push(wake.0 - rig.now.mono.0);
+        waited += wake.0 - rig.now.mono.0;
+        let effects = rig.pass(wake.0 - rig.now.mono.0);
+        assert_eq!((starts(&effects), ends(&effects)), (vec![1], Vec::new()));
+        rig.send(Event::StartPutOff { run: 1, lacks: "no descriptor".into() });
+    }
+    assert_eq!(delays[..7], [250, 500, 1000, 2000, 4000, 8000, 10_000]);
+    rig.pass(10_000);
+    rig.started(1);
+    assert_eq!(rig.engine.times_put_off(1), 0);
+    assert_eq!(starts(&rig.exited(1, Exit::Code(0))), [2]);
+}
+
+#[test]
+fn a_slot_adds_no_run_to_one_whose_start_was_put_off() {
+    let mut rig = Rig::new(vec![loaded("a", hourly())]);
+    let wait = to_next_hour(&rig);
+    assert_eq!(starts(&rig.pass(wait)), [1]);
+    rig.send(Event::StartPutOff { run: 1, lacks: "no process".into() });
+    // It was never tried again, and the next slot comes.
+    rig.now.wall = rig.now.wall.plus_ms(HOUR);
+    let effects = rig.pass(1);
+    assert_eq!((starts(&effects), skips(&effects)), (vec![], vec![SkipReason::Running]));
+    assert_eq!(rig.engine.run_counts(), (1, 0));
+}
+
+#[test]
+fn a_run_whose_start_was_put_off_can_be_stopped_and_survives_the_end_of_ebbd() {
+    let mut rig = Rig::new(vec![loaded("a", policy()), loaded("b", policy())]);
+    rig.demand("a");
+    rig.send(Event::StartPutOff { run: 1, lacks: "no process".into() });
+    let effects = rig.send(Event::Stop { client: 1, target: Target::Run(1) });
+    assert_eq!(ends(&effects)[0].outcome, Outcome::Canceled);
+    rig.demand("b");
+    rig.send(Event::Stop { client: 1, target: Target::Run(2) });
+    let effects = rig.send(Event::StartPutOff { run: 2, lacks: "no process".into() });
+    assert_eq!(ends(&effects)[0].outcome, Outcome::Canceled, "the stop came while it was starting");
+    rig.demand("b");
+    rig.send(Event::Shutdown);
+    let effects = rig.send(Event::StartPutOff { run: 3, lacks: "no process".into() });
+    assert_eq!(
+        (ends(&effects), effects.last()),
+        (Vec::new(), Some(&Effect::Exit)),
+        "it is queued for the next"
+    );
+}
+
+#[test]
+fn a_run_whose_start_was_put_off_goes_with_its_job() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    rig.demand("a");
+    rig.send(Event::Load(Vec::new()));
+    let effects = rig.send(Event::StartPutOff { run: 1, lacks: "no process".into() });
+    assert_eq!(ends(&effects)[0].reason, Some(SkipReason::Removed));
+}
+
+#[test]
+fn runs_that_are_due_at_the_same_moment_start_and_none_of_them_times_out() {
+    let wide = Policy { overlap: Overlap::Parallel, max_parallel: 9, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", wide)]);
+    for run in 1..=3 {
+        let args = vec![run.to_string()];
+        rig.demand_with("a", Payload { args, ..Payload::default() });
+    }
+    for run in 1..=3 {
+        rig.send(Event::StartPutOff { run, lacks: "no process".into() });
+    }
+    let effects = rig.pass(250);
+    assert_eq!(starts(&effects), [1, 2, 3]);
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Kill { .. })), "{effects:?}");
+}
+
+#[test]
+fn a_run_that_ends_with_ebbd_gets_no_longer_grace_than_ebbd_has() {
+    let patient = Policy { grace_ms: 600_000, ..policy() };
+    let mut rig = Rig::new(vec![loaded("a", patient.clone()), loaded("b", patient)]);
+    rig.engine.bound_last_grace(7_000);
+    rig.demand("a");
+    rig.started(1);
+    rig.demand("b");
+    rig.started(2);
+    rig.send(Event::Stop { client: 1, target: Target::Run(1) });
+    rig.send(Event::Shutdown);
+    assert_eq!(rig.engine.next_wake().mono, Some(rig.now.mono.plus_ms(7_000)));
+    let kills = rig.pass(7_000).into_iter().filter(|e| matches!(e, Effect::Kill { .. })).count();
+    assert_eq!(kills, 2, "the one that was asked before as well");
 }

@@ -10,7 +10,7 @@ use crate::words::{CatchUp, Overlap, SkipReason, StopReason, Trigger};
 
 use super::event::JobIndex;
 use super::job::{Next, is_missed};
-use super::run::State;
+use super::run::{Run, State};
 use super::{Effect, Engine, Shutdown};
 
 impl Engine {
@@ -142,10 +142,17 @@ impl Engine {
         let due: Vec<_> =
             self.runs.iter().filter(|r| r.wake().is_some_and(|at| at <= now.mono)).map(|r| r.id).collect();
         for id in due {
-            let Some(run) = self.run_mut(id) else { continue };
+            // What came before in this list may have started it, or dealt with it, meanwhile.
+            let is_due = |run: &&mut Run| run.wake().is_some_and(|at| at <= now.mono);
+            let Some(run) = self.run_mut(id).filter(is_due) else { continue };
             match run.state {
                 State::Waiting { .. } => {
                     run.state = State::Waiting { not_before: None };
+                    let name = run.job.clone();
+                    self.pump(&name, now, out);
+                }
+                State::PutOff { .. } => {
+                    run.state = State::PutOff { until: None };
                     let name = run.job.clone();
                     self.pump(&name, now, out);
                 }

@@ -31,7 +31,7 @@ pub struct JobView<'a> {
 }
 
 /// A run that has not ended, as people see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunView {
     /// Its number.
     pub id: RunId,
@@ -39,7 +39,7 @@ pub struct RunView {
     pub trigger: Trigger,
     /// 1 for the first try.
     pub attempt: u32,
-    /// `waiting`, `running` or `stopping`.
+    /// `waiting`, `starting`, `running` or `stopping`.
     pub state: &'static str,
     /// When it was accepted.
     pub queued_at: Wall,
@@ -49,6 +49,8 @@ pub struct RunView {
     pub not_before: Option<Mono>,
     /// Who asked for it.
     pub uid: Option<u32>,
+    /// Why it can't start, where it would if it could.
+    pub lacks: Option<String>,
 }
 
 impl Engine {
@@ -86,6 +88,17 @@ impl Engine {
         self.runs.iter().find(|r| r.id == run).map(|r| &*r.job)
     }
 
+    /// How often a run's start was put off since it was last under way.
+    #[must_use]
+    pub fn times_put_off(&self, run: RunId) -> u32 {
+        self.runs.iter().find(|r| r.id == run).map_or(0, |r| r.put_off)
+    }
+
+    /// Runs of jobs that are gone; they go on until they end.
+    pub fn stray_runs(&self) -> impl Iterator<Item = (&str, RunView)> {
+        self.runs.iter().filter(|r| self.find(&r.job).is_none()).map(|r| (&*r.job, view(r)))
+    }
+
     /// How many runs wait, and how many have processes.
     #[must_use]
     pub fn run_counts(&self) -> (usize, usize) {
@@ -110,7 +123,9 @@ impl Engine {
 fn view(run: &Run) -> RunView {
     let (state, not_before) = match run.state {
         State::Waiting { not_before } => ("waiting", not_before),
-        State::Starting { .. } | State::Running { .. } => ("running", None),
+        State::PutOff { until } => ("waiting", until),
+        State::Starting { .. } => ("starting", None),
+        State::Running { .. } => ("running", None),
         State::Stopping { .. } => ("stopping", None),
     };
     RunView {
@@ -122,5 +137,6 @@ fn view(run: &Run) -> RunView {
         started_at: run.since().map(|s| s.wall),
         not_before,
         uid: run.uid,
+        lacks: run.lacks.as_deref().map(str::to_owned),
     }
 }

@@ -66,7 +66,8 @@ pub struct JobStatus {
     pub enabled: bool,
     /// Whether `ebb pause` holds it back.
     pub paused: bool,
-    /// `running`, `stopping`, `waiting`, `paused`, `off` or `idle`.
+    /// `running`, `starting`, `stopping`, `waiting`, `paused`, `off` or `idle`; `removed` for a job that is gone while a run of
+    /// it is not.
     pub state: String,
     /// Its crontab expressions.
     #[serde(default)]
@@ -106,7 +107,7 @@ pub struct RunStatus {
     pub trigger: Trigger,
     /// 1 for the first try.
     pub attempt: u32,
-    /// `waiting`, `running` or `stopping`.
+    /// `waiting`, `starting`, `running` or `stopping`.
     pub state: String,
     /// When it was accepted.
     pub queued_at: String,
@@ -114,6 +115,9 @@ pub struct RunStatus {
     pub started_at: Option<String>,
     /// Highest anonymous memory so far, in bytes.
     pub peak_anon_bytes: Option<u64>,
+    /// What a run that waits could not be started for want of, in a sentence; it is tried again until it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
 }
 
 /// A job's timing, for the client to reckon its next starts from.

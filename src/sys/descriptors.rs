@@ -1,10 +1,9 @@
 //! How many descriptors this process may have open: raised at its start, given back to the programs that it starts.
 //! Knows nothing of what they are used for.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::raw;
@@ -36,20 +35,25 @@ pub fn original() -> Option<(u64, u64)> {
     ORIGINAL.get().copied()
 }
 
-/// Whether more than `reserve` descriptors are left. The kernel gives out the lowest number that is free, so a copy of
-/// `any` that gets a low one says so.
+/// How many descriptors this process may open; `None` where that is not known.
 #[must_use]
-pub fn has_more_than(reserve: u64, any: BorrowedFd<'_>) -> bool {
-    let Ok((soft, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return true };
-    let copy = fcntl(any, FcntlArg::F_DUPFD_CLOEXEC(0)).map_err(Into::into);
-    let copy = copy.and_then(|fd| raw::own_fd(fd.into()));
-    copy.is_ok_and(|fd| u64::try_from(fd.as_raw_fd()).is_ok_and(|number| number + reserve < soft))
+pub fn limit() -> Option<usize> {
+    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| usize::try_from(soft).unwrap_or(usize::MAX))
+}
+
+/// Whether more than `reserve` descriptors are left; where there are hardly any at all, whether more than a fourth are. The
+/// kernel gives out the lowest number that is free, so that of a new descriptor says so.
+#[must_use]
+pub fn has_more_than(reserve: usize) -> bool {
+    let Some(limit) = limit() else { return true };
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    let new = raw::own_fd(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) }.into());
+    let number = new.map(|fd| usize::try_from(fd.as_raw_fd()).unwrap_or(usize::MAX));
+    number.is_ok_and(|number| number.saturating_add(reserve.min(limit / 4)) < limit)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
-
     use super::*;
     use crate::sys::testing::alone;
 
@@ -79,15 +83,15 @@ mod tests {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         setrlimit(Resource::RLIMIT_NOFILE, 64, hard).unwrap();
         let null = std::fs::File::open("/dev/null").unwrap();
-        assert!(has_more_than(10, null.as_fd()));
+        assert!(has_more_than(10));
         let mut held = Vec::new();
         while let Ok(copy) = null.try_clone() {
             held.push(copy);
         }
-        assert!(!has_more_than(0, null.as_fd()));
+        assert!(!has_more_than(0));
         held.truncate(held.len() - 11);
-        assert!(has_more_than(10, null.as_fd()));
+        assert!(has_more_than(10));
         held.push(null.try_clone().unwrap());
-        assert!(!has_more_than(10, null.as_fd()));
+        assert!(!has_more_than(10));
     }
 }

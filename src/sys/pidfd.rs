@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::child::Exit;
-use super::raw;
+use super::{is_scarce, proc, raw};
 
 /// A descriptor of the process `pid`; it becomes readable when that process ends. Close-on-exec, as the kernel makes it.
 ///
@@ -63,6 +63,16 @@ impl Aim {
             },
             Self::Number(pid) => kill(*pid, signal),
         }
+    }
+}
+
+/// Whether the process that started at `start_ticks` under this number has ended; a zombie has. What can't be looked at now
+/// has not.
+#[must_use]
+pub fn has_ended(pid: i32, start_ticks: u64) -> bool {
+    match proc::stat(pid) {
+        Ok(stat) => stat.start_ticks != start_ticks || matches!(stat.state, b'Z' | b'X'),
+        Err(e) => !is_scarce(&e),
     }
 }
 

@@ -218,6 +218,28 @@ fn a_crash_of_ebbd_in_mid_run_costs_no_line() {
 }
 
 #[test]
+fn an_ebbd_that_leaves_its_runs_leaves_their_carriers_and_does_not_wait_for_them() {
+    let mut journald = Journald::listen();
+    let ebbd = journald.ebbd(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    let script = format!("echo before; flock -s {} true; echo after", ebbd.path("gate").display());
+    ebbd.write_job("held", &to_journal(&script, ""));
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("held");
+    ebbd.until_started(run);
+    journald.until(&ebbd, 1);
+    let carrier = carriers(&ebbd);
+    ebbd.signal(nix::sys::signal::Signal::SIGUSR2);
+    assert_eq!(ebbd.wait_end(), Some(0));
+    assert!(!ebbd.log().contains("has not taken all output"), "{}", ebbd.log());
+    assert_eq!(carriers(&ebbd), carrier);
+    ebbd.restart();
+    gate.open();
+    assert_eq!(messages(&journald.until(&ebbd, 2)), ["before", "after"]);
+    ebbd.until("the carrier to end", || carriers(&ebbd).is_empty());
+}
+
+#[test]
 fn a_journal_that_is_full_holds_the_writer_up_and_loses_nothing_and_ebbd_does_not_notice() {
     let mut journald = Journald::listen();
     let script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done";
@@ -281,10 +303,11 @@ fn lines_are_sent_by_the_jobs_own_user_from_outside_of_the_run() {
     let mut journald = Journald::listen();
     // The run looks for its carrier, and tries what would let it get in there and so out of its limits.
     let script = "echo anew > /dev/stderr
+        exec 2> /dev/null
         for p in /proc/[0-9]*; do
-            tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q -- \"--carry-output .*$EBB_RUN_KEY\" || continue
-            (echo > $p/mem) 2>/dev/null && echo open
-            cat $p/environ > /dev/null 2>&1 && echo open
+            tr '\\0' ' ' < $p/cmdline | grep -q -- \"--carry-output .*$EBB_RUN_KEY\" || continue
+            (echo > $p/mem) && echo open
+            cat $p/environ > /dev/null && echo open
             echo looked
         done";
     let more = format!("user = \"{NOBODY}\"\n[memory]\nmax = \"32M\"");

@@ -10,7 +10,9 @@ mod harness;
 mod varlink;
 
 mod coming_from;
+mod journal_output;
 mod package;
 mod package_gone;
 mod service;
+mod upgrade;
 mod varlinkctl;

@@ -34,6 +34,7 @@ fn running(run: u64, state: &str, started_at: Option<&str>) -> RunStatus {
         queued_at: "2026-01-31T10:50:00Z".to_owned(),
         started_at: started_at.map(str::to_owned),
         peak_anon_bytes: started_at.map(|_| 812 << 20),
+        lacks: None,
     }
 }
 

@@ -245,10 +245,13 @@ impl Leaf {
     pub fn remove(&self) -> io::Result<()> {
         let mut result = Ok(());
         for dir in self.v2.iter().chain(&self.v1) {
-            result =
-                result.and(super::kill::tree(dir).and_then(|dirs| {
-                    dirs.iter().rev().fold(Ok(()), |result, dir| result.and(remove_dir(dir)))
-                }));
+            let dirs = super::kill::tree(dir).unwrap_or_else(|error| {
+                result = Err(error);
+                Vec::new()
+            });
+            for dir in dirs.iter().rev() {
+                result = result.and(remove_dir(dir));
+            }
         }
         result
     }

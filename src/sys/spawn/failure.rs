@@ -105,6 +105,18 @@ impl Display for ExecFailure {
 impl std::error::Error for ExecFailure {}
 
 impl ExecFailure {
+    /// Whether something could not be had because there was none left just then, so that the same may well succeed later:
+    /// a process of the job's user (RLIMIT_NPROC counts at the exec), memory or a descriptor on the way to it. An exec that
+    /// finds no memory has too little for its program, and will find no more the next time.
+    #[must_use]
+    pub const fn is_scarce(&self) -> bool {
+        match self.errno {
+            libc::EAGAIN | libc::ENFILE => true,
+            libc::ENOMEM | libc::EMFILE => !matches!(self.step, Step::Exec),
+            _ => false,
+        }
+    }
+
     fn exec_hint(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         let About { program, path, .. } = &self.about;
         match self.errno {

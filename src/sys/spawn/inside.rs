@@ -106,6 +106,9 @@ fn prepare(plan: &Plan<'_>) -> Outcome {
     if let Some(nice) = plan.nice {
         plain(libc::SYS_setpriority, [0, 0, nice.cast_unsigned() as usize]).map_err(|e| (Step::Nice, e))?;
     }
+    // Before the limits: without close_range it goes by that of open descriptors, which may be less than what is open. What is
+    // opened from here on is close-on-exec by itself.
+    close_on_exec(plan).map_err(|e| (Step::Descriptors, e))?;
     for (resource, limit) in plan.rlimits {
         let limit = std::ptr::from_ref(limit).expose_provenance();
         // SAFETY: `limit` is a valid rlimit64; the old value is not asked for.
@@ -120,7 +123,6 @@ fn prepare(plan: &Plan<'_>) -> Outcome {
     for (target, source) in plan.stdio.into_iter().enumerate() {
         plain(libc::SYS_dup3, [fd(source), target, 0]).map_err(|e| (Step::Stdio, e))?;
     }
-    close_on_exec(plan).map_err(|e| (Step::Descriptors, e))?;
     unblock_signals();
     if let Some((file, offset, run)) = plan.note {
         leave_note(file, offset, run);

@@ -40,6 +40,14 @@ pub struct Rlimit {
 }
 
 impl Rlimit {
+    /// RLIMIT_NOFILE: one more than the highest descriptor that can be opened.
+    #[must_use]
+    pub const fn descriptors(soft: u64, hard: u64) -> Self {
+        // As below.
+        #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
+        Self { resource: libc::RLIMIT_NOFILE as u32, soft, hard }
+    }
+
     /// RLIMIT_DATA: bytes of private memory that one process may reserve, used or not.
     #[must_use]
     pub const fn data(bytes: u64) -> Self {
