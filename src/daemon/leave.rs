@@ -1,12 +1,14 @@
 //! Going without ending the runs: nothing is started any more, what is between two records settles, and clients are
 //! brought to rest, so that whoever comes next can go on. Knows nothing of why ebbd goes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::engine::{ClientId, Order};
 use crate::journal::Staged;
-use crate::protocol::Refusal;
+use crate::protocol::{Refusal, Request};
 
+use super::access::Caller;
 use super::client::Client;
 use super::live::Live;
 use super::shell::Shell;
@@ -18,8 +20,18 @@ pub(super) struct Pause {
     pub(super) starts: Vec<Order>,
     /// Clients at rest.
     pub(super) clients: Vec<Client>,
-    /// Whose calls came too late, with what they brought along.
-    pub(super) calls: Vec<(ClientId, Option<Staged>)>,
+    /// Calls that came too late to be taken.
+    pub(super) calls: Vec<Call>,
+}
+
+/// A client's call.
+pub(super) struct Call {
+    pub(super) client: ClientId,
+    pub(super) caller: Arc<Caller>,
+    pub(super) request: Request,
+    pub(super) more: bool,
+    /// What it brought along.
+    pub(super) staged: Option<Staged>,
 }
 
 impl Shell {
@@ -37,10 +49,10 @@ impl Shell {
     }
 
     /// A call that came while ebbd is about to go: what is not begun any more has not been accepted.
-    pub(super) fn call_too_late(&mut self, client: ClientId, staged: Option<Staged>) {
+    pub(super) fn call_too_late(&mut self, call: Call) {
         match &mut self.pause {
-            Some(pause) if !self.leaves_runs => pause.calls.push((client, staged)),
-            Some(_) | None => self.refuse(client, &Refusal::ShuttingDown),
+            Some(pause) if !self.leaves_runs => pause.calls.push(call),
+            Some(_) | None => self.refuse(call.client, &Refusal::ShuttingDown),
         }
     }
 
@@ -76,6 +88,9 @@ impl Shell {
         for client in pause.clients {
             self.resume(client);
         }
+        for Call { client, caller, request, more, staged } in pause.calls {
+            self.call(client, &caller, request, more, staged);
+        }
     }
 
     /// Whether the journal has all that there is to know of every run that has processes.
@@ -102,9 +117,9 @@ impl Shell {
         let Some(pause) = &mut self.pause else { return };
         pause.clients.retain(|client| self.clients.iter().any(|connected| connected.id == client.id));
         for client in &mut pause.clients {
-            let late = pause.calls.iter().position(|(of, _)| *of == client.id);
+            let late = pause.calls.iter().position(|call| call.client == client.id);
             let late = late.map(|index| pause.calls.swap_remove(index));
-            client.bring_to_rest(late.map(|(_, staged)| staged));
+            client.bring_to_rest(late.map(|call| call.staged));
         }
     }
 }

@@ -54,6 +54,7 @@ use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
 use handover::Received;
 use input::Input;
+use leave::Call;
 use options::{Command, Defaults, Options};
 use shell::Shell;
 use signals::{Signal, Signals};
@@ -292,7 +293,7 @@ impl Loop {
                 },
             }
             shell.settle();
-            if matches!(shell.upgrade, Some((_, Some(_)))) {
+            if matches!(shell.upgrade, Some((_, Some(_)))) && !shell.is_over {
                 self.upgrade(shell, listener).await;
             }
             shell.notify_status();
@@ -409,8 +410,8 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
-        Input::Call { client, staged, .. } if shell.is_over || shell.pause.is_some() => {
-            shell.call_too_late(client, staged);
+        Input::Call { client, caller, request, more, staged } if shell.is_over || shell.pause.is_some() => {
+            shell.call_too_late(Call { client, caller, request, more, staged });
         }
         Input::Call { client, caller, request, more, staged } => {
             shell.call(client, &caller, request, more, staged);

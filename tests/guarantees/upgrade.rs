@@ -20,7 +20,7 @@ const TRUE: &str = "command = [\"true\"]\n";
 /// An ebbd whose binary is a copy, so that another can be put into its place.
 fn with_own_binary(ebbd: Ebbd) -> Ebbd {
     let own = binary(&ebbd);
-    put(&own, &std::fs::read(env!("CARGO_BIN_EXE_ebbd")).unwrap());
+    put_file(&own, Path::new(env!("CARGO_BIN_EXE_ebbd")));
     ebbd.under(&["sh", "-c", &format!("exec {} \"$@\"", own.display())])
 }
 
@@ -30,8 +30,17 @@ fn binary(ebbd: &Ebbd) -> PathBuf {
 
 /// Puts a program into a place as a package does: a new file takes the name.
 fn put(at: &Path, bytes: &[u8]) {
+    let text = at.with_extension("text");
+    std::fs::write(&text, bytes).unwrap();
+    put_file(at, &text);
+}
+
+/// The same with a program that is there.
+fn put_file(at: &Path, from: &Path) {
     let new = at.with_extension("new");
-    std::fs::write(&new, bytes).unwrap();
+    // By another process: a child that some other test starts meanwhile would keep what this one writes open, and what is
+    // open for writing can't be executed.
+    assert!(Command::new("cp").arg(from).arg(&new).status().unwrap().success());
     std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::rename(new, at).unwrap();
 }
@@ -247,7 +256,7 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     let mut waiting = ebbd.connect();
     waiting.send("Wait", &json!({ "run": run }), false);
     let own = binary(&ebbd);
-    let real = std::fs::read(&own).unwrap();
+    let real = Path::new(env!("CARGO_BIN_EXE_ebbd"));
     wait_quiet(ebbd.pid());
     let before = descriptors(ebbd.pid());
     let refused = |what: &str, why: &str| {
@@ -261,7 +270,7 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     std::fs::create_dir(&own).unwrap();
     refused("a directory", "is no file");
     std::fs::remove_dir(&own).unwrap();
-    put(&own, &real);
+    put_file(&own, real);
     std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o644)).unwrap();
     refused("not executable", "is not executable");
     std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -277,7 +286,7 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     // It passes and is gone when it is to be executed.
     put(&own, b"#!/bin/sh\nrm -- \"$0\"; echo handover 1\n");
     refused("gone meanwhile", "can't be executed");
-    put(&own, &real);
+    put_file(&own, real);
     ebbd.until("all connections to be closed", || descriptors(ebbd.pid()) <= before);
     assert_eq!(takeovers(&ebbd), 0);
     ebbd.until("children to be reaped", || zombies_of(ebbd.pid()).is_empty());
@@ -373,7 +382,7 @@ fn a_crash_right_after_the_exec_loses_nothing() {
     let asking = client(&ebbd, &["upgrade"]);
     assert_eq!(ebbd.wait_end(), None, "it was killed");
     assert!(is_alive(pid), "the run goes on");
-    put(&binary(&ebbd), &std::fs::read(env!("CARGO_BIN_EXE_ebbd")).unwrap());
+    put_file(&binary(&ebbd), Path::new(env!("CARGO_BIN_EXE_ebbd")));
     ebbd.restart();
     let (code, said) = end_of(asking);
     assert_eq!(code, Some(0), "it finds the ebbd that is there: {said}");
@@ -462,6 +471,10 @@ fn ten_upgrades_under_load_lose_nothing_do_nothing_twice_and_leak_nothing() {
             })
             .collect();
         for round in 0..10 {
+            // One that fails at the last moment, with every client at rest, changes nothing either.
+            put(&binary(&ebbd), b"#!/bin/sh\nrm -- \"$0\"; echo handover 1\n");
+            assert_eq!(ebbd.call("Upgrade", json!({})), Err("NotUpgraded".to_owned()));
+            put_file(&binary(&ebbd), Path::new(env!("CARGO_BIN_EXE_ebbd")));
             upgrade(&ebbd);
             // Something has gone on in between.
             let ends = ebbd.history().len();
