@@ -37,6 +37,10 @@ pub const REPLY_TIMEOUT_MS: u64 = 10_000;
 /// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
 /// milliseconds; then it goes all the same, and says so.
 pub const SETTLE_MS: u64 = 5_000;
+/// How long a binary may take to say that it can take over from the ebbd that runs, in milliseconds; then it can't.
+pub const PROBE_TIMEOUT_MS: u64 = 10_000;
+/// As much of what it says is read, in bytes.
+pub const PROBE_ANSWER_MAX: u64 = 4096;
 /// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
 pub const PART_TIMEOUT_MS: u64 = 1_000;
 /// How long ebbd hears at its end whether those who are connected have just asked for something, in milliseconds; who asks
