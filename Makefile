@@ -14,7 +14,7 @@ endif
 RELEASE_FLAGS := -C target-feature=+crt-static -C relocation-model=static
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test bench bench-quick lint fmt docs deny install clean
+.PHONY: help build release deb demo test test-vm bench bench-quick lint fmt docs deny install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,22 @@ release: ## the two binaries, small and static, in dist/
 	@sync dist/ebbd dist/ebb # pages not yet on disk would be counted as the daemon's own
 	@ls -l dist | awk 'NR>1{printf "   dist/%s  %.1f MB\n", $$9, $$5/1048576}'
 
+deb: release ## the Debian package: dist/ebb_VERSION_ARCH.deb
+	@echo "== packaging"
+	@debian/make-deb $(RELEASE_TARGET)
+	@if command -v lintian >/dev/null; then \
+	  lintian --allow-root --fail-on error,warning dist/ebb_*.deb && \
+	    echo "   lintian has nothing to say"; \
+	else echo "   not looked at by lintian: it is not installed"; fi
+
 demo: release ## the main job: a real indexer, resident against ebb, measured
 	$(PYTHON) examples/search-indexer/demo.py --ebbd dist/ebbd --ebb dist/ebb
 
 test: ## all tests; what needs root is named where it is skipped
 	@tests/run.sh
+
+test-vm: ## the installed ebb on a real systemd, in two guests under QEMU
+	@tests/vm/run.sh
 
 bench: release ## figures at rest, latency, throughput, beside cron and a C daemon; written to bench/
 	$(PYTHON) bench/run.py --ebbd dist/ebbd --ebb dist/ebb --out bench
@@ -50,15 +61,19 @@ lint: ## format, clippy without warnings
 fmt: ## format all code
 	$(CARGO) fmt
 
-docs: ## write the generated pages of docs/ anew
+docs: ## write what is generated in docs/ and man/ anew
 	EBB_BLESS=1 $(CARGO) test --locked --lib reference
+	EBB_BLESS=1 $(CARGO) test --locked --test manual
 
 deny: ## licences, advisories and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check
 
-install: release ## to PREFIX (default /usr/local)
-	install -D -m 0755 dist/ebbd $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/ebbd
-	install -D -m 0755 dist/ebb $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/ebb
+install: release ## the binaries, man pages and bash completion, to PREFIX (default /usr/local)
+	install -D -m 0755 -t $(DESTDIR)$(or $(PREFIX),/usr/local)/bin dist/ebbd dist/ebb
+	for page in man/*.[0-9]; do \
+	  install -D -m 0644 -t $(DESTDIR)$(or $(PREFIX),/usr/local)/share/man/man$${page##*.} $$page || exit 1; done
+	install -d $(DESTDIR)$(or $(PREFIX),/usr/local)/share/bash-completion/completions
+	dist/ebb completions bash >$(DESTDIR)$(or $(PREFIX),/usr/local)/share/bash-completion/completions/ebb
 
 clean: ## remove what was built and measured
 	$(CARGO) clean

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 /// An exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Code(pub u8);
 
 /// All went well.
@@ -29,6 +29,40 @@ pub const TIMED_OUT: Code = Code(124);
 pub const INTERRUPTED: Code = Code(130);
 /// A run was killed for memory: 128 and SIGKILL.
 pub const OOM_KILLED: Code = Code(137);
+
+/// What people are told about a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning {
+    /// The code.
+    pub code: Code,
+    /// What it means where the client ends with it; empty where it never does.
+    pub ebb: &'static str,
+    /// What it means where ebbd ends with it; empty where it never does.
+    pub ebbd: &'static str,
+}
+
+/// Every code in order; `ebb --help` and the man pages are printed from it.
+pub static MEANINGS: &[Meaning] = &[
+    meaning(OK, "done", "ended as it was asked to"),
+    meaning(RUN_FAILED, "the run failed (`run-now --wait` gives the run's own code)", ""),
+    meaning(USAGE, "usage", "usage"),
+    meaning(NO_DAEMON, "ebbd does not answer", ""),
+    meaning(OS, "the system refused something", "the system refused something that ebbd can't do without"),
+    meaning(BUSY, "busy or full; try again", "another ebbd has the state directory"),
+    meaning(NOT_ALLOWED, "not allowed", ""),
+    meaning(
+        CONFIG,
+        "a job file has a problem",
+        "the settings file has a problem, the group that was named does not exist, or --strict was given and a job file has a problem",
+    ),
+    meaning(TIMED_OUT, "the run was ended by its timeout", ""),
+    meaning(INTERRUPTED, "the client was interrupted; the run goes on", ""),
+    meaning(OOM_KILLED, "the run was killed for its memory limit", ""),
+];
+
+const fn meaning(code: Code, ebb: &'static str, ebbd: &'static str) -> Meaning {
+    Meaning { code, ebb, ebbd }
+}
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {

@@ -2,7 +2,7 @@
 //! docs of [`crate::job::Host`], who is who comes from `sys`.
 
 use crate::job::{CannotBecome, Host};
-use crate::sys::{users, zoneinfo};
+use crate::sys::{journald, users, zoneinfo};
 
 /// This machine, as the user that this process runs as.
 pub struct SystemHost;
@@ -33,6 +33,10 @@ impl Host for SystemHost {
     fn trusts_group(&self, gid: u32) -> bool {
         gid == 0 || gid == nix::unistd::getegid().as_raw()
     }
+
+    fn has_journal(&self) -> Result<(), String> {
+        journald::reach(&journald::socket_path()).map_err(|error| error.to_string())
+    }
 }
 
 /// This machine, as root's ebbd would see it: for who looks at its job files without being root.
@@ -62,5 +66,9 @@ impl Host for RootHost {
 
     fn trusts_group(&self, gid: u32) -> bool {
         gid == 0
+    }
+
+    fn has_journal(&self) -> Result<(), String> {
+        SystemHost.has_journal()
     }
 }

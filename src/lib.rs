@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`cli`] | the client `ebb`: one file a verb |
 //! | [`daemon`] | the shell of `ebbd`: inputs become events, effects become system calls |
+//! | [`carrier`] | the process that carries a run's output to the systemd journal, beside ebbd |
 //! | [`protocol`] | what is said on the socket: requests, replies, framing. PURE |
 //! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
@@ -16,6 +17,7 @@
 //! | [`words`], [`clock`], [`limits`], [`exit`] | the vocabulary, the two clocks, every bound, every exit code |
 //! | [`host`], [`places`], [`hash`] | the machine's answers to the check of a job file, default places, a stable hash |
 
+pub mod carrier;
 pub mod cli;
 pub mod clock;
 pub mod daemon;

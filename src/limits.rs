@@ -34,14 +34,22 @@ pub const ACCEPT_PAUSE_MS: u64 = 100;
 pub const FRAME_TIMEOUT_MS: u64 = 10_000;
 /// How long a client may leave a reply unread, in milliseconds; then it is closed.
 pub const REPLY_TIMEOUT_MS: u64 = 10_000;
+/// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
+/// milliseconds; then it goes all the same, and says so.
+pub const SETTLE_MS: u64 = 5_000;
 /// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
 pub const PART_TIMEOUT_MS: u64 = 1_000;
+/// How long ebbd hears at its end whether those who are connected have just asked for something, in milliseconds; who asks
+/// later is cut off.
+pub const LAST_CALL_MS: u64 = 20;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
 /// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.
 pub const REPLY_MAX: usize = 64 * 1024 * 1024;
 /// How long the client waits for an answer that is no run's end, in milliseconds; then it says so and ends.
 pub const ANSWER_TIMEOUT_MS: u64 = 30_000;
+/// How long a shell's completion waits for ebbd to name its jobs, in milliseconds; then it offers what has come.
+pub const COMPLETION_TIMEOUT_MS: u64 = 1_000;
 /// How long a client that waits for a run's end tries to reach an ebbd that has gone, in milliseconds; then it gives up.
 pub const RECONNECT_MS: u64 = 60_000;
 /// Most instants that one `ebb next` shows; more are a mistake in its usage.
@@ -103,6 +111,8 @@ pub const LINKS_MAX: usize = 40;
 
 /// A slot that ebbd wakes for later than this, in milliseconds, counts as missed (the clock jumped, or the host slept).
 pub const SLOT_LATE_MS: i64 = 60_000;
+/// Slots of one schedule are at least this far apart, in milliseconds: `every` has `EVERY_MIN_MS`, crontab its seconds.
+pub const SLOT_APART_MS: i64 = 1_000;
 /// A clock set back by no more than this, in milliseconds, does not make a slot run a second time; by more, it does.
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
@@ -118,6 +128,32 @@ pub const OUTPUT_MAX_MIN: u64 = 64 * 1024;
 pub const OUTPUT_KEEP_DEFAULT: u32 = 10;
 /// Largest `[output] keep`; the smallest is 1.
 pub const OUTPUT_KEEP_MAX: u32 = 10_000;
+/// Longest `[output] identifier`, in bytes; a longer one is a problem.
+pub const IDENTIFIER_MAX: usize = 64;
+/// Longest entry in the systemd journal, in bytes: a longer line becomes several entries, all but the last of them marked
+/// (journald's own LineMax= has the same default).
+pub const JOURNALD_ENTRY_MAX: usize = 48 * 1024;
+/// How long a line waits for a systemd journal that takes none, in milliseconds, while the run may be held up by its own
+/// output; then lines are dropped and counted until the journal takes the next one.
+pub const JOURNALD_STALL_MS: u64 = 30_000;
+/// Pause between two attempts to reach a systemd journal that is not there, in milliseconds.
+pub const JOURNALD_RETRY_MS: u64 = 50;
+/// How long the carrier of a run's output stays after its last line for journald to take it, in milliseconds: journald
+/// looks up who sent a line when it takes it.
+pub const JOURNALD_LINGER_MS: u64 = 2_000;
+/// How long ebbd waits at its end for the last lines of ended runs to reach the systemd journal, in milliseconds; then it
+/// ends without, and they are on their own.
+pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
+/// How long `ebb logs -f` waits after a run's end for its last lines to reach the systemd journal, in milliseconds; then
+/// it ends without.
+pub const JOURNALD_TAIL_MS: u64 = 5_000;
+
+/// How long the service manager may take to read what it is told, in milliseconds; then that is not told.
+pub const NOTIFY_TIMEOUT_MS: u64 = 1_000;
+/// Shortest time between two status lines for it, in milliseconds; what changes in between is told at its end.
+pub const STATUS_PAUSE_MS: u64 = 1_000;
+/// What an end takes besides the longest grace of a run, in milliseconds, as the service manager is told.
+pub const END_MARGIN_MS: u64 = 30_000;
 
 /// How long a start waits for the lock of its state directory, in milliseconds; then ebbd says who has it and ends.
 pub const LOCK_WAIT_MS: u64 = 1_000;
@@ -130,6 +166,10 @@ pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 pub const JOURNAL_LINE_MAX: usize = 4 * 1024 * 1024;
 /// Records kept in memory while the journal can't be written; what comes on top is lost with an error in the log.
 pub const UNWRITTEN_MAX: usize = 1000;
+/// Of these, how many may be skipped triggers, so that they leave room for what can't be told anew.
+pub const UNWRITTEN_SKIPPED_MAX: usize = 500;
+/// How long until the disk is tried again while something waits for room on it and nothing else happens, in milliseconds.
+pub const UNWRITTEN_RETRY_MS: u64 = 5_000;
 /// Torn ends of the journal that are kept aside, as files; the oldest beyond it is removed.
 pub const JOURNAL_TORN_KEEP: usize = 4;
 /// Warnings about single lines that one replay gives; the rest of them are counted.

@@ -32,6 +32,12 @@ impl Places {
                 socket: "/run/ebb/ebb.sock".into(),
             };
         }
+        Self::of_user(uid, env)
+    }
+
+    /// The places of a user's own ebbd, also where that user is root (`ebbd --user`).
+    #[must_use]
+    pub fn of_user(uid: u32, env: impl Fn(&str) -> Option<PathBuf>) -> Self {
         // The specification: a relative path in these variables is to be ignored.
         let absolute = |name: &str| env(name).filter(|path| path.is_absolute());
         let home = absolute("HOME").unwrap_or_else(|| "/".into());
@@ -61,6 +67,7 @@ mod tests {
         assert_eq!(places.jobs, PathBuf::from("/home/ann/.config/ebb/jobs.d"));
         assert_eq!(places.socket, PathBuf::from("/run/user/1000/ebb/ebb.sock"));
         let relative = |name: &str| Some(PathBuf::from(if name == "HOME" { "/h" } else { "x" }));
+        assert_eq!(Places::of_user(0, home).jobs, places.jobs, "root may have one of its own too");
         assert_eq!(Places::of(1000, relative).state, PathBuf::from("/h/.local/state/ebb"));
     }
 }

@@ -111,6 +111,24 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Why ebb ends a run, as the journal keeps it from the decision to the run's end.
+    StopReason {
+        /// Its timeout has passed.
+        Timeout = "timeout",
+        /// Somebody asked for it.
+        Requested = "requested",
+        /// A newer run takes its place.
+        Replaced = "replaced",
+        /// ebbd ends.
+        Shutdown = "shutdown",
+        /// It took more memory than it may.
+        OverLimit = "over-limit",
+        /// Its demand could not be brought to disk and was refused.
+        NotRecorded = "not-recorded",
+    }
+}
+
+vocabulary! {
     /// What a trigger means while a run of the same job is under way.
     Overlap {
         /// A slot is skipped; a demand means one more run afterwards.
@@ -165,6 +183,8 @@ vocabulary! {
     OutputTo {
         /// One file a run below the state directory.
         File = "file",
+        /// The systemd journal, a line an entry.
+        Journal = "journal",
         /// ebbd's own standard error: what a container's log collector reads.
         Inherit = "inherit",
         /// Nowhere.

@@ -9,6 +9,8 @@ mkdir -p "$work"
 skipped="$PWD/$work/skipped"
 log="$work/log"
 : >"$skipped"
+counts="$PWD/$work/counts"
+: >"$counts"
 
 step() { printf '== %s\n' "$1"; }
 
@@ -52,10 +54,12 @@ cargo test --locked --no-run || exit 1
 # Most of the time of these tests is waiting, so more of them run at once than there are processors.
 threads=$((4 * $(nproc)))
 step "running, $threads tests at once"
-EBB_SKIPPED_FILE="$skipped" cargo test --locked --no-fail-fast -- --test-threads="$threads" "$@" 2>&1 | tee "$log"
+EBB_SKIPPED_FILE="$skipped" EBB_COUNTS_FILE="$counts" cargo test --locked --no-fail-fast -- --test-threads="$threads" "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
 count() { grep -a '^test result:' "$log" | grep -ao "[0-9]* $1" | awk '{n += $1} END {print n + 0}'; }
+cat "$counts"
+awk '/crash points/ {n += $1} END {if (n) print n " crash points in all"}' "$counts"
 sort -u "$skipped"
 not_run=$(sort -u "$skipped" | wc -l)
 # Cargo counts a test that could not run among those that passed. What it calls ignored is no test by itself.

@@ -5,22 +5,13 @@ use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates as Offer;
 
+use super::offers;
+use crate::exit;
 use crate::limits;
 use crate::words::Outcome;
-
-/// Shown below the list of verbs.
-const AFTER_HELP: &str = "\
-Exit codes:
-    0  done
-    1  the run failed (`run-now --wait` gives the run's own code)
-    2  usage
-   69  ebbd does not answer
-   71  the system refused something
-   75  busy or full; try again
-   77  not allowed
-   78  a job file has a problem";
 
 const RUN_NOW: &str = "Start a run of a job now";
 
@@ -33,9 +24,15 @@ const NEXT_HELP: &str = "\
 A time that does not exist on a day (the clock is set forward) runs right after the gap; one that comes twice runs the \
 first time. Where that has happened, a remark says so.";
 
+const COMPLETIONS_HELP: &str = "\
+bash:  source <(ebb completions bash)                         # in ~/.bashrc
+zsh:   source <(ebb completions zsh)                          # in ~/.zshrc, after compinit
+fish:  ebb completions fish > ~/.config/fish/completions/ebb.fish
+The Debian package has them installed already.";
+
 /// Starts jobs, shows what they did and what they cost.
 #[derive(Debug, Parser)]
-#[command(name = "ebb", version, arg_required_else_help = true, after_help = AFTER_HELP, max_term_width = 110)]
+#[command(name = "ebb", version, arg_required_else_help = true, after_help = exit_codes(), max_term_width = 110)]
 pub(super) struct Cli {
     /// The socket of the ebbd to talk to [env: EBB_SOCKET]
     #[arg(long, value_name = "PATH", global = true)]
@@ -73,6 +70,9 @@ pub(super) enum Verb {
     Check(Check),
     /// What enforces limits on this host, and why nothing stronger
     Doctor(Plain),
+    /// Print the script that makes a shell complete ebb's command lines
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(Completions),
 }
 
 /// `ebb run-now` and no other verb.
@@ -89,6 +89,7 @@ struct RunNowAlone {
 #[derive(Debug, Args)]
 pub(super) struct RunNow {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: String,
     /// Wait for its end and exit as it did
     #[arg(long)]
@@ -113,6 +114,7 @@ pub(super) struct RunNow {
 #[derive(Debug, Args)]
 pub(super) struct Status {
     /// This job alone, in detail
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: Option<String>,
     /// Print a JSON array
     #[arg(long)]
@@ -123,6 +125,7 @@ pub(super) struct Status {
 #[command(group(ArgGroup::new("what").args(["job", "schedule"]).required(true)))]
 pub(super) struct Next {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: Option<String>,
     /// A crontab expression to try out; several are read as one job's (an `H` as that of a job without a name)
     #[arg(long, value_name = "EXPR")]
@@ -144,12 +147,13 @@ pub(super) struct Next {
 #[derive(Debug, Args)]
 pub(super) struct History {
     /// Of this job alone
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: Option<String>,
     /// What ended since then: `2h` or `7d` ago, a day such as `2026-01-31`, or an RFC 3339 instant
     #[arg(long, value_name = "WHEN")]
     pub(super) since: Option<String>,
     /// Of this outcome alone
-    #[arg(long, value_parser = outcome)]
+    #[arg(long, value_parser = outcome, add = Offer::new(offers::outcomes))]
     pub(super) outcome: Option<Outcome>,
     /// So many, the newest
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
@@ -162,6 +166,7 @@ pub(super) struct History {
 #[derive(Debug, Args)]
 pub(super) struct Logs {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: String,
     /// Of this run [default: the latest]
     #[arg(long, value_name = "ID")]
@@ -175,9 +180,10 @@ pub(super) struct Logs {
 #[command(group(ArgGroup::new("what").args(["job", "run"]).required(true)))]
 pub(super) struct Stop {
     /// All runs of this job, those that wait included
+    #[arg(add = Offer::new(offers::jobs_with_runs))]
     pub(super) job: Option<String>,
     /// This run
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = Offer::new(offers::runs))]
     pub(super) run: Option<u64>,
     /// Print JSON
     #[arg(long)]
@@ -187,6 +193,7 @@ pub(super) struct Stop {
 #[derive(Debug, Args)]
 pub(super) struct OneJob {
     /// Which job
+    #[arg(add = Offer::new(offers::jobs))]
     pub(super) job: String,
     /// Print JSON
     #[arg(long)]
@@ -203,10 +210,25 @@ pub(super) struct Plain {
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// Where the job files are [default: where ebbd looks for them]
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// Which shell
+    pub(super) shell: Shell,
+}
+
+/// The shells that are completed in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// Reads a command line, the name of the program first.
@@ -234,6 +256,12 @@ fn read<T: Parser>(line: &[OsString]) -> Result<T, clap::Error> {
     let mut command = ManuallyDrop::new(T::command());
     let mut matches = command.try_get_matches_from_mut(line)?;
     T::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Shown below the list of verbs. What `run-now` alone ends with stands in its own help.
+fn exit_codes() -> String {
+    let own = exit::MEANINGS.iter().filter(|m| !m.ebb.is_empty() && m.code < exit::TIMED_OUT);
+    own.fold("Exit codes:".to_owned(), |text, m| format!("{text}\n  {:>3}  {}", m.code.0, m.ebb))
 }
 
 /// The whole command line as clap knows it, for man pages and completions.

@@ -89,6 +89,9 @@ fn print(report: &DoctorReport, socket: &str, screen: &mut Screen) -> Result<(),
     let jobs = super::figures::counted(report.job_count, "job");
     screen.fact("job files", &format!("{} ({jobs} in force)", report.jobs))?;
     screen.fact("state", &report.state)?;
+    for remark in &report.remarks {
+        screen.fact("output", remark)?;
+    }
     let own = env!("CARGO_PKG_VERSION");
     if version != own {
         let remark = format!("this client is version {own}: restart ebbd to bring both to the same one");

@@ -8,16 +8,16 @@ use super::{args, follow};
 use crate::exit;
 
 pub(super) fn run(args: &args::Logs, target: &Target, screen: &mut Screen) -> Done {
-    let (log, output) = follow::open(target, &args.job, args.run)?;
+    let (log, place) = follow::open(target, &args.job, args.run)?;
     if log.finished || !args.follow {
-        follow::once(output, screen)?;
+        follow::once(place, screen)?;
         return Ok(exit::OK);
     }
-    let mut output = Some(output);
-    let open = || match output.take() {
-        Some(output) => Ok(output),
-        None => follow::open(target, &args.job, Some(log.run)).map(|(_, output)| output),
+    let (run, mut found) = (log.run, Some((log, place)));
+    let open = || match found.take() {
+        Some(found) => Ok(found),
+        None => follow::open(target, &args.job, Some(run)),
     };
-    follow::until_end(open, &mut Waiting::ask(target, log.run)?, screen)?;
+    follow::until_end(open, &mut Waiting::ask(target, run)?, screen)?;
     Ok(exit::OK)
 }

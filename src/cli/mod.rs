@@ -3,6 +3,7 @@
 
 mod args;
 mod check;
+mod completions;
 mod connection;
 mod doctor;
 mod ended;
@@ -12,8 +13,10 @@ mod follow;
 mod history;
 mod input;
 mod interrupt;
+mod journalctl;
 mod logs;
 mod next;
+mod offers;
 mod output;
 mod pause;
 mod reload;
@@ -49,6 +52,9 @@ pub use args::command;
 /// Runs the client on a command line, the name of the program first, and gives its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
+    if let Some(code) = completions::answer(&args) {
+        return code.into();
+    }
     let cli = match args::parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -78,6 +84,7 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::Reload(args) => reload::run(args, target, screen),
         Verb::Check(args) => check::run(args, screen),
         Verb::Doctor(args) => doctor::run(args, target, screen),
+        Verb::Completions(args) => completions::run(args, screen),
     }
 }
 

@@ -67,7 +67,7 @@ fn run_and_wait(
     let end = if let Some(end) = accepted.result.clone() {
         end
     } else if args.follow {
-        let open = || follow::open(target, &args.job, Some(accepted.run)).map(|(_, output)| output);
+        let open = || follow::open(target, &args.job, Some(accepted.run));
         follow::until_end(open, &mut waiting, screen)?
     } else {
         wait(&mut waiting, screen)?

@@ -26,14 +26,19 @@ pub(super) struct Ladder {
 
 impl Ladder {
     /// Finds out what this host allows, by trying it. The base directory is named after the state directory, so that
-    /// any number of ebbd can live side by side, and the next one on the same state finds the runs of this one.
-    pub(super) fn detect(state: &Path) -> Self {
+    /// any number of ebbd can live side by side, and the next one on the same state finds the runs of this one. It goes
+    /// below `cgroup` where that is named and can be used.
+    pub(super) fn detect(state: &Path, cgroup: Option<&Path>) -> Self {
         let hash = fnv1a(state.as_os_str().as_encoded_bytes());
         let name = format!("ebb-{hash:08x}");
-        let config = CgroupConfig { name: name.clone(), parent: None };
+        let config = CgroupConfig { name: name.clone(), parent: cgroup.map(Path::to_owned) };
         let inner = crate::sys::cgroup::Ladder::detect(&config);
         for reason in inner.reasons() {
-            tracing::info!("{reason}");
+            if inner.displaced() == Some(reason) {
+                tracing::warn!("{reason}");
+            } else {
+                tracing::info!("{reason}");
+            }
         }
         let ladder = Self { inner, name };
         match ladder.enforcement() {
@@ -69,6 +74,42 @@ impl Ladder {
     /// What names a run among all of all ebbd on this host.
     pub(super) fn mark(&self, run: RunId) -> String {
         format!("{}/{run}", self.name)
+    }
+
+    /// The same as it stands in the environment of the run's processes.
+    pub(super) fn mark_variable(&self, run: RunId) -> String {
+        format!("{}={}", environment::MARK, self.mark(run))
+    }
+
+    /// What an earlier ebbd has left of a run: its control groups, who is in them, and the rung that holds its memory.
+    pub(super) fn left_of(&self, run: RunId) -> (Vec<String>, Vec<i32>, Enforcement) {
+        let Some(leaf) = self.inner.sweep().into_iter().find(|leaf| leaf.run_id() == Some(run)) else {
+            return (Vec::new(), Vec::new(), Enforcement::None);
+        };
+        let rung = if leaf.holds_memory() { self.enforcement() } else { Enforcement::None };
+        // Where they cannot be looked for, the mark still tells.
+        (leaf.paths(), leaf.pids().unwrap_or_default(), rung)
+    }
+
+    /// What begins the mark of every run on this state.
+    pub(super) fn mark_prefix(&self) -> String {
+        format!("{}/", self.name)
+    }
+
+    /// Where processes belong that serve runs; none is as good where there are no cgroups, or no room for one more.
+    pub(super) fn shelter(&self) -> Option<Leaf> {
+        let made = self.inner.shelter();
+        made.inspect_err(|error| tracing::warn!("what carries output stays in ebbd's own cgroup: {error}"))
+            .ok()
+            .flatten()
+    }
+
+    /// The processes there; where there is no such place, the children of this ebbd.
+    pub(super) fn sheltered(&self) -> Vec<i32> {
+        match self.inner.sheltered() {
+            Some(shelter) => shelter.pids().unwrap_or_default(),
+            None => proc::own_children().unwrap_or_default(),
+        }
     }
 
     fn has_cgroup(&self) -> bool {
@@ -141,8 +182,7 @@ impl Ladder {
             // Its control group is gone, and so is all that was in it, whoever has its pid by now.
             None if !cgroups.is_empty() => None,
             None => {
-                let mark = format!("{}={}", environment::MARK, self.mark(run));
-                Some((Tree::Family(Family::new(main, process.start, &mark)), main_process))
+                Some((Tree::Family(Family::new(main, process.start, &self.mark_variable(run))), main_process))
             }
         }
     }

@@ -61,6 +61,8 @@ pub(super) struct Seen {
     pub(super) in_grace: AtomicBool,
     /// Processes that the main process left behind.
     pub(super) leftover: AtomicU32,
+    /// Whether it is between two records: started or reaped, and the journal does not have it yet.
+    pub(super) is_unsettled: AtomicBool,
 }
 
 impl Live {
@@ -84,6 +86,12 @@ impl Live {
             },
             Ok(None) | Err(_) => Ended::UNKNOWN,
         }
+    }
+
+    /// Takes the exit of the main process, which from now on nobody else can.
+    pub(super) fn take_exit(&self, pidfd: &OwnedFd) -> Ended {
+        self.seen.is_unsettled.store(true, Ordering::Relaxed);
+        Self::reap(pidfd)
     }
 
     /// Sends the job's stop signal to the whole tree, whose grace begins.
@@ -133,7 +141,7 @@ impl Live {
         let sampled = self.peak_so_far();
         let most = counted.peak_total_bytes.unwrap_or(u64::MAX);
         let shared = self.seen.shared.load(Ordering::Relaxed);
-        let marked = max_rss.map(|rss| rss.saturating_sub(shared).min(most));
+        let marked = max_rss.map(|rss| anonymous(rss, shared).min(most));
         Usage {
             peak_anon_bytes: sampled.max(marked),
             peak_total_bytes: counted.peak_total_bytes.or(max_rss.max(sampled)),
@@ -151,5 +159,24 @@ const fn exit_of(exit: child::Exit) -> Exit {
     match exit {
         child::Exit::Code(code) => Exit::Code(code),
         child::Exit::Signal { signal, core: _ } => Exit::Signal(signal),
+    }
+}
+
+/// How much of a highest resident set is not files', in bytes. The kernel counts both some dozens of pages at a time, so a
+/// small process can seem to have nothing of its own. No process has nothing: then the bound is the whole set.
+const fn anonymous(max_rss: u64, shared: u64) -> u64 {
+    match max_rss.saturating_sub(shared) {
+        0 => max_rss,
+        own => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_process_has_no_memory_of_its_own_however_coarse_the_counts_are() {
+        assert_eq!(super::anonymous(2_000_000, 1_500_000), 500_000);
+        assert_eq!(super::anonymous(1_400_000, 1_400_000), 1_400_000);
+        assert_eq!(super::anonymous(1_400_000, 1_500_000), 1_400_000);
     }
 }

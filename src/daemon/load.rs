@@ -28,6 +28,8 @@ pub(super) struct Harvest {
     pub(super) has_guests: bool,
     /// Whether the directory itself could not be read.
     pub(super) is_unreadable: bool,
+    /// Whether a definition could not be kept, for want of room.
+    pub(super) lacks_room: bool,
 }
 
 /// Reads a directory of job files into a store.
@@ -67,7 +69,12 @@ impl Harvest {
                 self.has_guests |= job.allow != Allow::default();
                 self.jobs.push(Loaded { name, policy, timing, definition });
             }
-            Err(error) => self.problems.push(format!("{name}: cannot keep its definition: {error}")),
+            Err(error) => {
+                self.problems.push(format!("{name}: cannot keep its definition: {error}"));
+                // It is not gone for that: what waits for it waits on.
+                self.refused.insert(name);
+                self.lacks_room = true;
+            }
         }
     }
 }
@@ -75,6 +82,13 @@ impl Harvest {
 impl Shell {
     /// Reads the job files again. A file with a problem leaves the version in force that was loaded before.
     pub(super) fn reload(&mut self) -> ReloadReport {
+        self.notify_reloading();
+        let report = self.read_again();
+        self.notify_ready();
+        report
+    }
+
+    fn read_again(&mut self) -> ReloadReport {
         let places = &self.options.places;
         let fresh = sys::durable::nameless(&places.state).map(Store::new);
         let mut store = match fresh {
@@ -90,10 +104,15 @@ impl Shell {
             return nothing_loaded(self.problems.join("\n"), self.engine.job_count());
         }
         self.carry_over(&mut harvest, &mut store);
+        if harvest.lacks_room {
+            // Nothing of it is in force: half a reload would take jobs away.
+            return nothing_loaded(harvest.problems.join("\n"), self.engine.job_count());
+        }
         let mut report = self.compare(&harvest, &store);
         self.store = store;
         self.problems = harvest.problems;
         self.refused = harvest.refused;
+        self.lacks_room = false;
         self.has_guests = harvest.has_guests;
         self.handle(Event::Refused(Refused::Names(self.refused.iter().cloned().collect())));
         self.handle(Event::Load(harvest.jobs));

@@ -2,14 +2,18 @@
 //! decided in `engine`. Asleep whenever nothing is due and nobody calls.
 
 pub mod access;
+mod begun;
+mod carriers;
 mod client;
 pub mod environment;
 mod history;
 mod input;
 mod ladder;
+mod leave;
 mod live;
 mod load;
 mod names;
+mod notify;
 pub mod options;
 mod outputs;
 mod requests;
@@ -36,23 +40,31 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
+use crate::carrier::{self, Task};
 use crate::engine::{Event, Wake};
 use crate::exit;
 use crate::limits;
 use crate::places::Places;
+use crate::protocol::Refusal;
 use crate::sys;
 use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
 use input::Input;
-use options::{Command, Options};
+use options::{Command, Defaults, Options};
 use shell::Shell;
 use signals::{Signal, Signals};
 
 /// Runs ebbd as it was called, until it is told to end.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let places = Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(Into::into));
-    match options::parse(args, places) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(task) = Task::parse(args.iter().skip(1).filter_map(|arg| arg.to_str())) {
+        return carrier::main(&task);
+    }
+    let uid = nix::unistd::geteuid().as_raw();
+    let env = |name: &str| std::env::var_os(name).map(Into::into);
+    let defaults = Defaults { own: Places::of(uid, env), users: Places::of_user(uid, env) };
+    match options::parse(args, defaults) {
         Ok(Command::Run(options)) => match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -65,10 +77,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
-        Err(message) => {
+        Err(refused) => {
             log_to_stderr("info");
-            tracing::error!("{message}");
-            exit::USAGE.into()
+            tracing::error!("{}", refused.message);
+            refused.code.into()
         }
     }
 }
@@ -99,6 +111,9 @@ fn run(mut options: Options) -> Result<(), Failure> {
 }
 
 async fn serve(options: Options) -> Result<(), Failure> {
+    // Before anything else is opened: it takes descriptors by their numbers.
+    let handed = sys::listen::handed_over(|name| std::env::var(name).ok())
+        .map_err(Failure::os("cannot take over the control socket"))?;
     let signals = Signals::listen().map_err(Failure::os("cannot listen for signals"))?;
     let (sender, input) = mpsc::unbounded_channel();
     let stop_within = options.stop_within_ms.map(StopWithin);
@@ -106,7 +121,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     if let Some(within) = stop_within {
         shell.engine.bound_last_grace(within.grace_ms());
     }
-    let listener = shell.bind().inspect_err(|_| shell.ladder.remove())?;
+    let listener = shell.bind(handed).inspect_err(|_| shell.ladder.remove())?;
     shell.begin();
     sys::memory::trim();
     tracing::info!(
@@ -116,8 +131,16 @@ async fn serve(options: Options) -> Result<(), Failure> {
         shell.options.places.socket.display()
     );
     let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
+    shell.notify_ready();
     let ended = main.turn(&mut shell, &listener).await;
+    if shell.leaves_runs {
+        main.settle(&mut shell).await;
+    }
     main.part(&mut shell).await;
+    // Once more, for what has happened while clients read their last answers; from here on nothing is waited for.
+    if shell.leaves_runs && !main.settle(&mut shell).await {
+        shell.warn_of_unsettled();
+    }
     shell.close();
     ended.map_err(Failure::os("the event loop can't go on"))
 }
@@ -136,6 +159,8 @@ struct Loop {
     is_shut: bool,
     /// When ebbd ends whatever is left, once it was asked to end.
     end_by: Option<tokio::time::Instant>,
+    /// When the disk is tried again, on which there was no room.
+    room_from: Option<tokio::time::Instant>,
 }
 
 /// How long an end may take at most, in milliseconds. Its last two seconds (or half of it) are for ebbd itself: one to see
@@ -172,12 +197,14 @@ impl Loop {
             accept_from: None,
             is_shut: false,
             end_by: None,
+            room_from: None,
         })
     }
 
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
         while !shell.is_over {
             self.arm(shell.engine.next_wake())?;
+            self.room_from = shell.needs_room().then(|| self.room_from.unwrap_or_else(in_a_while));
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
                 signal = self.signals.next() => {
@@ -214,6 +241,14 @@ impl Loop {
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
                     if self.accept_from.is_some() => self.guard(shell, None),
+                // Nothing else may happen for hours: what waits for room on the disk is tried again.
+                () = tokio::time::sleep_until(self.room_from.unwrap_or_else(tokio::time::Instant::now)),
+                    if self.room_from.is_some() => {
+                        self.room_from = None;
+                        shell.try_for_room();
+                    }
+                () = tokio::time::sleep_until(shell.notify.due_at().unwrap_or_else(tokio::time::Instant::now)),
+                    if shell.notify.due_at().is_some() => shell.notify_due(),
                 accepted = listener.accept(), if self.accept_from.is_none() => match accepted {
                     Ok((stream, _)) => {
                         shell.welcome(self.next_client, stream);
@@ -224,9 +259,39 @@ impl Loop {
                 },
             }
             shell.settle();
+            shell.notify_status();
             shell.rest();
         }
         Ok(())
+    }
+
+    /// Takes in messages alone, and starts nothing, until no run is between two states. False where that takes too long.
+    async fn settle(&mut self, shell: &mut Shell) -> bool {
+        shell.hold_back();
+        let patience = std::time::Duration::from_millis(limits::SETTLE_MS);
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            shell.settle();
+            if shell.is_settled() {
+                return true;
+            }
+            match tokio::time::timeout_at(deadline, self.input.recv()).await {
+                Ok(input) => self.take_in(shell, input),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// A call that comes with the end is told so: its caller must not wonder whether it was taken.
+    async fn hear_last_calls(&mut self, shell: &mut Shell) {
+        let until = tokio::time::Instant::now() + std::time::Duration::from_millis(limits::LAST_CALL_MS);
+        while !shell.clients.is_empty() {
+            match tokio::time::timeout_at(until, self.input.recv()).await {
+                Ok(input) => self.take_in(shell, input),
+                Err(_) => return,
+            }
+            shell.settle();
+        }
     }
 
     /// Lets nobody in for a while where that has failed or would take the last descriptors: who is inside is served on, the
@@ -246,12 +311,14 @@ impl Loop {
 
     /// Lets every client go, after it has been told what there is to tell.
     async fn part(&mut self, shell: &mut Shell) {
+        self.hear_last_calls(shell).await;
         let mut left = std::mem::take(&mut shell.clients).len();
         let patience = std::time::Duration::from_millis(limits::PART_TIMEOUT_MS);
         let all_gone = tokio::time::timeout(patience, async {
             while left > 0 {
                 match self.input.recv().await {
                     Some(Input::ClientGone { .. }) => left -= 1,
+                    Some(input) if shell.leaves_runs => on_input(shell, input),
                     Some(_) => {}
                     None => return,
                 }
@@ -284,6 +351,11 @@ impl Loop {
     }
 }
 
+/// When a disk without room is tried again.
+fn in_a_while() -> tokio::time::Instant {
+    tokio::time::Instant::now() + std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)
+}
+
 fn on_signal(shell: &mut Shell, signal: Signal) {
     match signal {
         Signal::End => {
@@ -291,7 +363,14 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
                 Some(within) => tracing::info!("asked to end; runs get at most {} ms", within.grace_ms()),
                 None => tracing::info!("asked to end"),
             }
+            shell.notify_stopping();
             shell.handle(Event::Shutdown);
+        }
+        Signal::Leave => {
+            tracing::info!("asked to end and to leave the runs alone");
+            shell.leaves_runs = true;
+            shell.is_over = true;
+            shell.notify_stopping();
         }
         Signal::Reload => drop(shell.reload()),
         Signal::Child => shell.reap_orphans(),
@@ -300,6 +379,8 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
+        // What is not begun any more has not been accepted.
+        Input::Call { client, .. } if shell.is_over => shell.refuse(client, &Refusal::ShuttingDown),
         Input::Call { client, caller, request, more, staged } => {
             shell.call(client, &caller, request, more, staged);
         }

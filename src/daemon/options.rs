@@ -1,10 +1,11 @@
 //! How ebbd was called, and what its settings file adds. Flags win over the file, the file over the defaults.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use serde::Deserialize;
 
+use crate::exit;
 use crate::job::Millis;
 use crate::places::Places;
 
@@ -12,14 +13,17 @@ use crate::places::Places;
 pub const HELP: &str = "\
 ebbd: starts jobs as short-lived processes, holds them to their limits, and gives their memory back
 
-Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group NAME] [--log LEVEL]
-            [--stop-within T] [--strict]
+Usage: ebbd [--user] [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group NAME] [--cgroup PATH]
+            [--log LEVEL] [--stop-within T] [--strict]
 
   --config FILE   settings          (root: /etc/ebb/ebbd.toml, others: $XDG_CONFIG_HOME/ebb/ebbd.toml)
   --jobs DIR      the job files     (root: /etc/ebb/jobs.d,    others: $XDG_CONFIG_HOME/ebb/jobs.d)
   --state DIR     journal, outputs  (root: /var/lib/ebb,       others: $XDG_STATE_HOME/ebb)
   --socket PATH   control socket    (root: /run/ebb/ebb.sock,  others: $XDG_RUNTIME_DIR/ebb/ebb.sock)
   --group NAME    who may control it besides root and its own user   (root: ebb, if there is such a group)
+  --cgroup PATH   the control group that is to hold the runs: as /proc/self/cgroup writes it, or without a leading
+                  slash a sibling of ebbd's own, such as ebb-runs.service   (ebbd's own)
+  --user          the places of a user's own ebbd, for root as well; others have them anyway
   --log LEVEL     error, warn, info or debug, to standard error      (info)
   --stop-within T how long an end may take at most, such as 25s: runs get no longer grace then
                   (as the first process of a container 9s; else each run gets its grace)
@@ -28,6 +32,7 @@ Usage: ebbd [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] [--group 
   --help          print this
 
 Signals: TERM or INT end it gracefully, a second one at once; HUP reads the job files again.
+         USR2 ends it and leaves its runs alone: the next ebbd takes them over.
 ";
 
 /// Everything that was asked for.
@@ -37,6 +42,10 @@ pub struct Options {
     pub places: Places,
     /// The control group, where one was named.
     pub group: Option<String>,
+    /// The control group below which runs live: a path as `/proc/self/cgroup` writes it, or the name of a sibling.
+    pub cgroup: Option<PathBuf>,
+    /// Whether these are the places of a user's own ebbd, so that no control group is looked for.
+    pub user: bool,
     /// How much is logged.
     pub log: String,
     /// Whether a problem in a job file keeps ebbd from starting.
@@ -62,18 +71,37 @@ struct File {
     state: Option<PathBuf>,
     socket: Option<PathBuf>,
     group: Option<String>,
+    cgroup: Option<PathBuf>,
     log: Option<String>,
     strict: Option<bool>,
     stop_within: Option<String>,
 }
 
+/// The places that hold where nothing is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// Of the user who runs ebbd: the system's for root.
+    pub own: Places,
+    /// The same by `--user`.
+    pub users: Places,
+}
+
+/// Why a command line or a settings file was not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// A sentence for people.
+    pub message: String,
+    /// [`exit::USAGE`] for the command line, [`exit::CONFIG`] for the file.
+    pub code: exit::Code,
+}
+
 /// Reads a command line and the settings file it names or implies.
 ///
 /// # Errors
-/// A sentence for people: an unknown flag, a file that can't be read, a setting that is not known.
-pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Result<Command, String> {
+/// An unknown flag, a file that can't be read, a setting that is not known.
+pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Result<Command, Refused> {
     use lexopt::prelude::{Long, Short};
-    let (mut flags, mut config, mut strict) = (File::default(), None, false);
+    let (mut flags, mut config, mut strict, mut user) = (File::default(), None, false, false);
     let mut parser = lexopt::Parser::from_iter(args);
     while let Some(arg) = parser.next().map_err(usage)? {
         match arg {
@@ -84,6 +112,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
             Long("group") => {
                 flags.group = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
             }
+            Long("cgroup") => flags.cgroup = Some(parser.value().map_err(usage)?.into()),
+            Long("user") => user = true,
             Long("log") => flags.log = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned()),
             Long("stop-within") => {
                 flags.stop_within = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
@@ -96,11 +126,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
             Short(_) | Long(_) | lexopt::Arg::Value(_) => return Err(usage(arg.unexpected())),
         }
     }
-    let file = read(config, &defaults)?;
-    let log = flags.log.or(file.log).unwrap_or_else(|| "info".to_owned());
-    if !["error", "warn", "info", "debug"].contains(&log.as_str()) {
-        return Err(format!("`{log}` is no log level; write error, warn, info or debug"));
-    }
+    let defaults = if user { defaults.users } else { defaults.own };
+    check(&flags).map_err(|message| Refused { message, code: exit::USAGE })?;
+    let file = read(config, &defaults).map_err(|message| Refused { message, code: exit::CONFIG })?;
     Ok(Command::Run(Options {
         places: Places {
             config: defaults.config,
@@ -109,10 +137,38 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Places) -> Resu
             socket: flags.socket.or(file.socket).unwrap_or(defaults.socket),
         },
         group: flags.group.or(file.group),
-        log,
+        cgroup: flags.cgroup.or(file.cgroup),
+        user,
+        log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         strict: strict || file.strict.unwrap_or(false),
-        stop_within_ms: flags.stop_within.or(file.stop_within).map(|text| stop_within(&text)).transpose()?,
+        stop_within_ms: flags.stop_within.or(file.stop_within).and_then(|text| stop_within(&text).ok()),
     }))
+}
+
+fn usage(error: lexopt::Error) -> Refused {
+    Refused { message: format!("{error}; `ebbd --help` lists what it takes"), code: exit::USAGE }
+}
+
+/// What can be wrong with a setting, wherever it was written.
+fn check(settings: &File) -> Result<(), String> {
+    if let Some(log) = &settings.log
+        && !["error", "warn", "info", "debug"].contains(&log.as_str())
+    {
+        return Err(format!("`{log}` is no log level; write error, warn, info or debug"));
+    }
+    if let Some(cgroup) = &settings.cgroup {
+        let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
+        if cgroup.file_name().is_none() || !cgroup.components().all(is_plain) {
+            return Err(format!(
+                "`{}` is no control group for runs; write one such as ebb-runs.service or /jobs.slice/ebb.service",
+                cgroup.display()
+            ));
+        }
+    }
+    if let Some(text) = &settings.stop_within {
+        stop_within(text)?;
+    }
+    Ok(())
 }
 
 fn stop_within(text: &str) -> Result<u64, String> {
@@ -125,10 +181,6 @@ fn stop_within(text: &str) -> Result<u64, String> {
     }
 }
 
-fn usage(error: lexopt::Error) -> String {
-    format!("{error}; `ebbd --help` lists what it takes")
-}
-
 /// A settings file that was named must be there; the default one need not.
 fn read(named: Option<PathBuf>, defaults: &Places) -> Result<File, String> {
     let path = named.as_ref().unwrap_or(&defaults.config);
@@ -139,23 +191,68 @@ fn read(named: Option<PathBuf>, defaults: &Places) -> Result<File, String> {
         }
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     };
-    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    let file: File = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    check(&file).map_err(|problem| format!("{}: {problem}", path.display()))?;
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn defaults(config: &str) -> Places {
-        Places { config: config.into(), jobs: "/j".into(), state: "/s".into(), socket: "/k".into() }
+    fn defaults(config: &str) -> Defaults {
+        let places = |jobs: &str| Places {
+            config: config.into(),
+            jobs: jobs.into(),
+            state: "/s".into(),
+            socket: "/k".into(),
+        };
+        Defaults { own: places("/j"), users: places("/home/j") }
     }
 
-    fn run(args: &[&str], config: &str) -> Result<Options, String> {
+    fn try_run(args: &[&str], config: &str) -> Result<Options, Refused> {
         let args = std::iter::once("ebbd").chain(args.iter().copied()).map(OsString::from);
         match parse(args, defaults(config))? {
             Command::Run(options) => Ok(options),
-            Command::Print(text) => Err(text),
+            Command::Print(text) => panic!("{text}"),
         }
+    }
+
+    fn run(args: &[&str], config: &str) -> Result<Options, String> {
+        try_run(args, config).map_err(|refused| refused.message)
+    }
+
+    #[test]
+    fn the_places_of_a_users_own_ebbd_can_be_had_by_anybody() {
+        assert_eq!(run(&["--user"], "/nonexistent/y").unwrap().places.jobs, PathBuf::from("/home/j"));
+        let options = run(&["--user", "--jobs", "/x"], "/nonexistent/y").unwrap();
+        assert_eq!((options.places.jobs, options.user), (PathBuf::from("/x"), true));
+        assert!(!run(&[], "/nonexistent/y").unwrap().user);
+    }
+
+    #[test]
+    fn a_control_group_for_runs_is_a_name_or_a_path() {
+        let cgroup = |name: &str| run(&["--cgroup", name], "/nonexistent/y").map(|options| options.cgroup);
+        assert_eq!(cgroup("ebb-runs.service").unwrap(), Some("ebb-runs.service".into()));
+        assert_eq!(cgroup("/jobs.slice/ebb.service").unwrap(), Some("/jobs.slice/ebb.service".into()));
+        for bad in ["", "/", "..", "../x", "/a/../b"] {
+            assert!(cgroup(bad).unwrap_err().contains("ebb-runs.service"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_on_the_command_line_and_one_in_the_file_end_with_codes_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ebbd.toml");
+        let path = file.to_str().unwrap();
+        for text in ["log = \"loud\"\n", "cgroup = \"..\"\n", "jobs = 7\n", "nonsense"] {
+            std::fs::write(&file, text).unwrap();
+            let refused = try_run(&[], path).unwrap_err();
+            assert_eq!(refused.code, exit::CONFIG, "{text}");
+            assert!(refused.message.starts_with(path), "{}", refused.message);
+        }
+        assert_eq!(try_run(&["--jbos"], "/nonexistent/y").unwrap_err().code, exit::USAGE);
+        assert_eq!(try_run(&["--log", "loud"], "/nonexistent/y").unwrap_err().code, exit::USAGE);
     }
 
     #[test]

@@ -21,6 +21,11 @@ impl Outputs {
         self.0.join(job).join(format!("{run}.log"))
     }
 
+    /// Whether a run has a file.
+    pub(super) fn has(&self, job: &str, run: RunId) -> bool {
+        self.file(job, run).exists()
+    }
+
     /// A new run's file, for appending.
     pub(super) fn create(&self, job: &str, run: RunId) -> io::Result<OwnedFd> {
         let path = self.file(job, run);

@@ -207,19 +207,24 @@ impl Shell {
     }
 
     fn logs(&mut self, client: ClientId, caller: &Caller, job: &str, run: Option<RunId>) -> Handled<()> {
-        self.needs(caller, job, Right::View)?;
+        let definition = self.needs(caller, job, Right::View)?;
         let no_output = || match run {
             Some(run) => Refusal::NoSuchRun(run),
             None => Refusal::InvalidParameter(format!("`{job}` has no output yet")),
         };
-        let (run, file) = self
+        let file = self
             .outputs()
             .open(job, run)
-            .map_err(|e| Refusal::System(format!("the output of `{job}` can't be opened: {e}")))?
-            .ok_or_else(no_output)?;
+            .map_err(|e| Refusal::System(format!("the output of `{job}` can't be opened: {e}")))?;
+        if let Some(found) = self.in_journal(&definition, run, file.as_ref().map(|(run, _)| *run)) {
+            self.answer(client, &found);
+            return Ok(());
+        }
+        let (run, file) = file.ok_or_else(no_output)?;
         let finished = !self.live.iter().any(|live| live.id == run);
-        let reply = Reply { parameters: LogFile { run, finished }, continues: false };
-        let bytes = encode(&reply).map_err(|e| Refusal::System(e.to_string()))?;
+        let found = LogFile { run, finished, journal: Vec::new() };
+        let bytes = encode(&Reply { parameters: found, continues: false })
+            .map_err(|e| Refusal::System(e.to_string()))?;
         self.send(client, Answer::WithFile { bytes, file: file.into() });
         Ok(())
     }
@@ -238,6 +243,7 @@ impl Shell {
             state: places.state.display().to_string(),
             job_count: self.engine.job_count() as u64,
             problems: self.problems.clone(),
+            remarks: self.without_journal().into_iter().collect(),
             unheld: self.unheld_limits(),
         };
         self.answer(client, &report);
@@ -267,6 +273,11 @@ impl Shell {
                 self.refuse(client, &Refusal::QueueFull(why));
             }
             Decided::ShuttingDown => self.refuse(client, &Refusal::ShuttingDown),
+            Decided::NotKept => {
+                let why = "it is done, but could not be written to the journal: should ebbd die before it can be, it is \
+                           forgotten; ebbd's log says why";
+                self.refuse(client, &Refusal::System(why.to_owned()));
+            }
             Decided::NotRecorded => {
                 let why = "the demand could not be written to the journal, so it was not accepted; ebbd's log says why";
                 self.refuse(client, &Refusal::System(why.to_owned()));

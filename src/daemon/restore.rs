@@ -12,16 +12,20 @@ use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, 
 use crate::journal::{self, Inputs, State, Writer};
 use crate::sys;
 use crate::sys::users;
-use crate::words::OutputTo;
+use crate::words::{OutputTo, StopReason};
 
 use super::Failure;
 use super::access::Gate;
+use super::begun;
+use super::carriers;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
+use super::notify::Notify;
 use super::options::Options;
 use super::shell::Shell;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 use super::watch::Watched;
@@ -40,7 +44,7 @@ impl Shell {
         for path in [&mut options.places.state, &mut options.places.jobs] {
             *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
         }
-        let (journal, known) = open_journal(&state)?;
+        let (mut journal, mut known) = open_journal(&state)?;
         let mut store = Store::new(
             sys::durable::nameless(&state)
                 .map_err(Failure::os(format!("cannot write in {}", state.display())))?,
@@ -50,14 +54,21 @@ impl Shell {
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
-        let ladder = Ladder::detect(&options.places.state);
+        let ladder = Ladder::detect(&options.places.state, options.cgroup.as_deref());
+        let begun = begun::open(&state);
+        if let Some(begun) = &begun {
+            begun::settle(begun, &mut known, &ladder, &mut journal);
+        }
         let mut shell = Self {
             engine: Engine::new(restored(&known), sys::clock::now().mono.0),
             journal,
             unwritten: Unwritten::default(),
             store,
             ladder,
+            begun,
             gate,
+            socket: Socket::OWN,
+            notify: Notify::of(|name| std::env::var_os(name)),
             own_user,
             inputs: Arc::new(Inputs::new(&options.places.state)),
             input,
@@ -67,12 +78,15 @@ impl Shell {
             problems: gathered.problems,
             refused: gathered.refused,
             is_unreadable: gathered.is_unreadable,
+            lacks_room: gathered.lacks_room,
             has_guests: gathered.has_guests,
             held: Vec::new(),
             staged: None,
             ended: Vec::new(),
             fresh: Some((gathered.jobs, known)),
             is_over: false,
+            leaves_runs: false,
+            held_back: None,
             is_stirred: true,
             options,
         };
@@ -88,8 +102,9 @@ impl Shell {
             next_run: self.engine.next_run(),
         });
         let record = Record { at: sys::clock::now().wall, event: opened };
-        if let Err(error) = self.unwritten.append(&mut self.journal, &record) {
+        if let Err(error) = self.journal.append(&record) {
             tracing::error!("cannot write to the journal: {error}");
+            self.unwritten.keep(&record);
         }
         // On another boot the runs of the one before are over, whoever has their pids by now.
         if let Some((_, known)) = &mut self.fresh {
@@ -101,8 +116,9 @@ impl Shell {
     pub(super) fn begin(&mut self) {
         let Some((jobs, known)) = self.fresh.take() else { return };
         // Before anything is started: a sweep does not know the runs that start with the first load.
+        let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
-            known.under_way().flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
+            alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
         self.ladder.sweep(&cgroups);
         let refused = if self.is_unreadable {
             Refused::All
@@ -114,6 +130,12 @@ impl Shell {
         self.warn_of_unheld_limits();
         for (run, start) in known.under_way() {
             self.take_over(run.queued.id, &start.started, start.rebooted);
+            // The earlier ebbd may have died between the decision and the deed.
+            match run.stopping {
+                Some((_, StopReason::OverLimit)) => self.with_live(run.queued.id, Live::kill),
+                Some(_) => self.with_live(run.queued.id, Live::ask_to_end),
+                None => {}
+            }
         }
         let is_open = |run: RunId| known.runs.contains_key(&run);
         if let Err(error) = self.inputs.sweep(&is_open) {
@@ -139,7 +161,12 @@ impl Shell {
         };
         let job = self.definition(&started.job);
         let memory = job.as_ref().map(|j| j.memory).unwrap_or_default();
-        let to_file = job.as_ref().filter(|j| j.output.to == OutputTo::File);
+        let to_file = job.as_ref().filter(|j| match j.output.to {
+            OutputTo::File => true,
+            // There was no journal when it started.
+            OutputTo::Journal => self.outputs().has(&started.job, run),
+            OutputTo::Inherit | OutputTo::Null => false,
+        });
         let output =
             to_file.and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
         let live = Arc::new(Live {
@@ -162,28 +189,44 @@ impl Shell {
         tokio::spawn(Watched { live, main, exec_status: None, input: self.input.clone() }.watch());
     }
 
-    /// The journal goes on in a new segment whose head says all that is still true.
-    pub(super) fn rotate(&mut self) {
+    /// The journal goes on in a new segment whose head says all that is still true; whether it does.
+    pub(super) fn rotate(&mut self) -> bool {
         let mut state = State::default();
         let now = sys::clock::now().wall;
         let rotated = journal::replay(self.journal.dir(), &mut |record| state.apply(&record))
             .map_err(|e| e.to_string())
             .and_then(|_| {
+                // What a failed sync has not brought to disk can be gone from memory, too.
+                let (waiting, active) = self.engine.run_counts();
+                if self.journal.is_suspect()
+                    && self.unwritten.is_empty()
+                    && state.runs.len() != waiting + active
+                {
+                    return Err("it does not read as it was written".to_owned());
+                }
                 let opened = state.opened.clone().ok_or("it has no beginning")?;
                 self.journal.rotate(now, state.snapshot(now, opened)).map_err(|e| e.to_string())
             });
-        if let Err(error) = rotated {
+        if let Err(error) = &rotated {
             tracing::error!("cannot begin a new segment of the journal: {error}");
         }
+        rotated.is_ok()
     }
 
     /// The end: nothing of ebbd is left but its state.
     pub(super) fn close(&mut self) {
-        if let Err(error) = self.unwritten.flush(&mut self.journal).and_then(|()| self.journal.sync()) {
-            tracing::error!("cannot bring the journal to disk: {error}");
+        self.settle();
+        self.make_durable();
+        if !self.unwritten.is_empty() {
+            tracing::error!("the journal can't be written, so some of what happened last is lost");
         }
-        let _ = std::fs::remove_file(&self.options.places.socket);
-        self.ladder.remove();
+        self.close_socket();
+        if !self.leaves_runs {
+            carriers::wait_for_all(&self.ladder);
+        }
+        if !self.leaves_runs || self.live.is_empty() {
+            self.ladder.remove();
+        }
         tracing::info!("ended");
     }
 }
@@ -223,7 +266,8 @@ fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
             code: exit::CONFIG,
         });
     }
-    let gid = users::group_id("ebb").ok().flatten().filter(|_| nix::unistd::geteuid().is_root());
+    let has_one = nix::unistd::geteuid().is_root() && !options.user;
+    let gid = users::group_id("ebb").ok().flatten().filter(|_| has_one);
     options.group = gid.map(|_| "ebb".to_owned());
     Ok(gid)
 }
@@ -233,6 +277,7 @@ fn restored(known: &State) -> Restored {
         queued_at: run.queued_at,
         queued: run.queued.clone(),
         started: run.started.as_ref().map(|s| (s.at, s.started.clone())),
+        stopping: run.stopping,
     };
     Restored {
         jobs: known.jobs.values().cloned().collect(),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::clock::Now;
-use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
+use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Order, Process, Reply};
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
+use crate::sys::spawn::Begun;
 use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
@@ -18,7 +19,9 @@ use super::client::Answer;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::Live;
+use super::notify::Notify;
 use super::options::Options;
+use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
 
@@ -30,7 +33,11 @@ pub(super) struct Shell {
     pub(super) unwritten: Unwritten,
     pub(super) store: Store,
     pub(super) ladder: Ladder,
+    /// Where children note that they have begun.
+    pub(super) begun: Option<Begun>,
     pub(super) gate: Gate,
+    pub(super) socket: Socket,
+    pub(super) notify: Notify,
     pub(super) own_user: User,
     pub(super) inputs: Arc<Inputs>,
     pub(super) input: mpsc::UnboundedSender<Input>,
@@ -44,6 +51,8 @@ pub(super) struct Shell {
     pub(super) refused: BTreeSet<String>,
     /// Whether the directory of job files could not be read at the start.
     pub(super) is_unreadable: bool,
+    /// Whether there was no room for the definitions at the start, so that they are read once more before long.
+    pub(super) lacks_room: bool,
     /// Whether any job's `[allow]` lets in callers from outside of the control group.
     pub(super) has_guests: bool,
     /// Answers that are held back until the records before them are on disk.
@@ -55,6 +64,10 @@ pub(super) struct Shell {
     /// What was read at the start, until it is in force.
     pub(super) fresh: Option<(Vec<Loaded>, State)>,
     pub(super) is_over: bool,
+    /// Whether ebbd ends without its runs.
+    pub(super) leaves_runs: bool,
+    /// Runs that are not started while ebbd is about to go.
+    pub(super) held_back: Option<Vec<Order>>,
     /// Whether anything happened since memory was last given back.
     pub(super) is_stirred: bool,
 }
@@ -97,28 +110,26 @@ impl Shell {
     }
 
     fn carry_out(&mut self, now: Now, effects: Vec<Effect>) {
-        let mut refused = Vec::new();
+        // What became of the records of new runs; the engine hears of it once all of this is done.
+        let mut then = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Arm { job, after } => self.arm(now, job, after),
-                Effect::Record(event) => {
-                    if let Some(run) = self.record(now, event) {
-                        refused.push(run);
-                    }
-                }
-                Effect::Start(order) if refused.contains(&order.run) => {}
-                Effect::Start(order) => self.start(*order),
+                Effect::Record(event) => self.record(now, event, &mut then),
+                Effect::Start(order) => self.start_order(*order),
                 Effect::Signal { run } => self.with_live(run, Live::ask_to_end),
                 Effect::Kill { run } => self.with_live(run, Live::kill),
-                Effect::Reply { client, reply: Reply::Accepted { run, .. } } if refused.contains(&run) => {
+                Effect::Reply { client, reply: Reply::Accepted { run, .. } }
+                    if then.contains(&Event::NotRecorded { run }) =>
+                {
                     self.held.push(Held::Reply(client, Reply::NotRecorded));
                 }
                 Effect::Reply { client, reply } => self.held.push(Held::Reply(client, reply)),
                 Effect::Exit => self.is_over = true,
             }
         }
-        for run in refused {
-            self.handle(Event::NotRecorded { run });
+        for event in then {
+            self.handle(event);
         }
     }
 
@@ -128,52 +139,76 @@ impl Shell {
         debug_assert!(effects.is_empty(), "a slot alone starts nothing");
     }
 
-    /// Writes a record; the run that must not be where that failed.
-    fn record(&mut self, now: Now, event: Recorded) -> Option<RunId> {
-        if let Recorded::Queued(queued) = &event
-            && let Err(error) = self.keep_input(queued)
-        {
-            tracing::error!(run = queued.id, job = %queued.job, "cannot keep the demand's payload: {error}");
-            return Some(queued.id);
-        }
+    /// Writes a record, after all that still waits, so that the journal keeps its order. Adds to `then` what the engine has
+    /// to hear of runs that are queued, or can't be.
+    fn record(&mut self, now: Now, event: Recorded, then: &mut Vec<Event>) {
         let record = Record { at: now.wall, event };
-        let written = self.unwritten.append(&mut self.journal, &record);
-        if let Err(error) = &written {
-            tracing::error!("cannot write to the journal: {error}");
-        }
         log(&record.event);
-        match record.event {
-            Recorded::Queued(queued) => written.is_err().then_some(queued.id),
-            Recorded::Finished(finished) => {
-                self.finished(finished);
-                None
+        let queued = if let Recorded::Queued(queued) = &record.event { Some(queued.id) } else { None };
+        match self.flush(then).and_then(|()| self.write(&record)) {
+            Ok(()) => then.extend(queued.map(|run| Event::Recorded { run })),
+            Err(error) => {
+                tracing::error!("cannot write to the journal: {error}");
+                if !self.unwritten.keep(&record) {
+                    then.extend(queued.map(|run| Event::NotRecorded { run }));
+                }
             }
-            Recorded::Opened(_)
-            | Recorded::Job(_)
-            | Recorded::JobRemoved { .. }
-            | Recorded::Paused { .. }
-            | Recorded::Resumed { .. }
-            | Recorded::Started(_)
-            | Recorded::Skipped(_) => None,
+        }
+        if let Recorded::Finished(finished) = record.event {
+            self.finished(finished);
         }
     }
 
-    /// A payload is on disk under its run's number before the demand is in the journal.
-    fn keep_input(&mut self, queued: &crate::journal::record::Queued) -> std::io::Result<()> {
-        if queued.payload.input.is_none() {
+    /// Writes what had to wait for the journal; what the engine has to hear of it is added to `then`.
+    fn flush(&mut self, then: &mut Vec<Event>) -> std::io::Result<()> {
+        if self.unwritten.is_empty() {
             return Ok(());
         }
-        match (self.staged.take(), queued.retry_of) {
-            (Some(staged), _) => staged.keep(queued.id).map(drop),
-            (None, Some(before)) => self.inputs.pass_on(before, queued.id),
-            (None, None) => Ok(()),
+        let mut unwritten = std::mem::take(&mut self.unwritten);
+        let mut queued = Vec::new();
+        let result = unwritten.flush(&mut queued, |record| self.write(record));
+        self.unwritten = unwritten;
+        for run in queued {
+            // Its payload is its own now.
+            self.ended.extend(run.retry_of.filter(|before| self.engine.job_of(*before).is_none()));
+            then.push(Event::Recorded { run: run.id });
         }
+        result
+    }
+
+    /// Appends a record. The payload of the run that it queues is on disk under that run's number before.
+    fn write(&mut self, record: &Record) -> std::io::Result<()> {
+        let Recorded::Queued(queued) = &record.event else { return self.journal.append(record) };
+        if queued.payload.input.is_some() {
+            self.keep_input(queued)?;
+        }
+        let written = self.journal.append(record);
+        if written.is_err() && queued.payload.input.is_some() && queued.retry_of.is_none() {
+            // Nobody else knows of it.
+            let _ = self.inputs.remove(queued.id);
+        }
+        written
+    }
+
+    fn keep_input(&mut self, queued: &crate::journal::record::Queued) -> std::io::Result<()> {
+        let kept = match (self.staged.take(), queued.retry_of) {
+            (_, Some(before)) => self.inputs.pass_on(before, queued.id),
+            (Some(staged), None) => staged.keep(queued.id).map(drop),
+            (None, None) => Ok(()),
+        };
+        kept.map_err(|e| {
+            std::io::Error::new(e.kind(), format!("cannot keep the payload of run {}: {e}", queued.id))
+        })
     }
 
     /// A run has ended: its tree is let go, and those who wait are told.
     fn finished(&mut self, finished: Finished) {
         let run = finished.id;
         self.let_go(run);
+        if finished.started_at.is_none() {
+            // Made by an ebbd that died before the run began, if at all.
+            self.outputs().discard(&finished.job, run);
+        }
         self.ended.push(run);
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);
@@ -195,6 +230,7 @@ impl Shell {
     pub(super) fn started(&mut self, run: RunId, process: Process) {
         if let Some(live) = self.live.iter().find(|live| live.id == run) {
             let (enforcement, cgroups) = (live.enforcement, live.tree.paths());
+            live.seen.is_unsettled.store(false, std::sync::atomic::Ordering::Relaxed);
             self.handle(Event::Started { run, process, enforcement, cgroups });
         }
     }
@@ -230,7 +266,7 @@ impl Shell {
         self.is_stirred = !is_quiet;
     }
 
-    fn with_live(&self, run: RunId, act: impl Fn(&Live) -> std::io::Result<()>) {
+    pub(super) fn with_live(&self, run: RunId, act: impl Fn(&Live) -> std::io::Result<()>) {
         if let Some(live) = self.live.iter().find(|live| live.id == run)
             && let Err(error) = act(live)
         {
@@ -240,16 +276,39 @@ impl Shell {
 
     /// The end of a batch: one sync for all that was accepted, then the answers that waited for it.
     pub(super) fn settle(&mut self) {
-        // Where there is still no room, the next batch tries again; the log has said so.
-        let _ = self.unwritten.flush(&mut self.journal);
+        let mut then = Vec::new();
+        // Where there is still no room, it is tried again; the log has said so.
+        let _ = self.flush(&mut then);
+        for event in then {
+            self.handle(event);
+        }
+        while !self.held.is_empty() {
+            self.tell();
+        }
+        for run in std::mem::take(&mut self.ended) {
+            if self.unwritten.needs_input_of(run) {
+                continue;
+            }
+            if let Err(error) = self.inputs.remove(run) {
+                tracing::warn!(run, "cannot remove the run's payload: {error}");
+            }
+        }
+        // After a sync that failed the next answer, or a while, tries again.
+        if self.journal.needs_rotation() && !self.journal.is_suspect() {
+            self.rotate();
+        }
+    }
+
+    /// Gives the answers that were held back, as far as they are true.
+    fn tell(&mut self) {
         let held = std::mem::take(&mut self.held);
-        let is_durable = !held.iter().any(|held| matches!(held, Held::Reply(..))) || self.sync();
+        let is_durable = !held.iter().any(|held| matches!(held, Held::Reply(..))) || self.make_durable();
         for held in held {
             match held {
-                Held::Reply(client, Reply::Accepted { .. }) if !is_durable => {
-                    self.answer_reply(client, Reply::NotRecorded);
+                Held::Reply(client, reply) => {
+                    let reply = self.true_reply(reply, is_durable);
+                    self.answer_reply(client, reply);
                 }
-                Held::Reply(client, reply) => self.answer_reply(client, reply),
                 Held::Result(run, line) => {
                     for client in take_waiting(&mut self.waiting, run) {
                         self.tell_result(client, run, &line);
@@ -257,12 +316,50 @@ impl Shell {
                 }
             }
         }
-        for run in std::mem::take(&mut self.ended) {
-            if let Err(error) = self.inputs.remove(run) {
-                tracing::warn!(run, "cannot remove the run's payload: {error}");
+    }
+
+    /// What can be said: accepted is what is on disk, done is what the next ebbd would know of.
+    fn true_reply(&mut self, reply: Reply, is_durable: bool) -> Reply {
+        match reply {
+            Reply::Accepted { run, merged } if !is_durable => {
+                // Who was told no will ask again; what they asked for must not be done twice.
+                if !merged {
+                    self.handle(Event::NotDurable { run });
+                }
+                Reply::NotRecorded
             }
+            Reply::Stopping { .. } | Reply::Done if !is_durable || !self.unwritten.is_empty() => {
+                Reply::NotKept
+            }
+            Reply::Accepted { .. }
+            | Reply::Stopping { .. }
+            | Reply::Done
+            | Reply::NoSuchJob { .. }
+            | Reply::NoSuchRun { .. }
+            | Reply::QueueFull { .. }
+            | Reply::ShuttingDown
+            | Reply::NotRecorded
+            | Reply::NotKept => reply,
         }
-        if self.journal.needs_rotation() {
+    }
+
+    /// Brings the journal to disk. After a sync that failed nobody knows what of it is there, and the next one would
+    /// succeed without having written it (fsync(2)): only a new segment, written and synced as a whole, is sure.
+    pub(super) fn make_durable(&mut self) -> bool {
+        self.sync() || self.rotate()
+    }
+
+    /// Whether something waits for a disk that can be written.
+    pub(super) fn needs_room(&self) -> bool {
+        self.lacks_room || self.journal.is_suspect() || !self.unwritten.is_empty()
+    }
+
+    /// Tries once more what the disk has refused; what is unwritten, [`Self::settle`] tries by itself.
+    pub(super) fn try_for_room(&mut self) {
+        if self.lacks_room {
+            self.reload();
+        }
+        if self.journal.is_suspect() {
             self.rotate();
         }
     }
@@ -299,6 +396,9 @@ fn log(event: &Recorded) {
         }
         Recorded::Skipped(skipped) => {
             tracing::info!(job = %skipped.job, "skipped a {} trigger: {}", skipped.trigger, skipped.reason);
+        }
+        Recorded::Stopping(stopping) => {
+            tracing::info!(run = stopping.id, job = %stopping.job, "ending it: {}", stopping.reason);
         }
         Recorded::Opened(_)
         | Recorded::Job(_)

@@ -1,7 +1,9 @@
-//! The control socket: its directory, its mode, and that there is one ebbd behind it.
+//! The control socket: its directory, its mode, and that there is one ebbd behind it. Made here, or handed over by the
+//! service manager, which then owns it: ebbd never removes it, so that what comes while no ebbd is there waits in it.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::UnixListener as Handed;
 use std::path::Path;
 
 use tokio::net::UnixListener;
@@ -16,9 +18,49 @@ const CLOSED: u32 = 0o660;
 /// Everybody may connect; who may do what is decided call by call, by the kernel's word on who is calling.
 const OPEN: u32 = 0o666;
 
+/// Whose socket it is, and its mode while no job has an `[allow]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Socket {
+    /// Whether the service manager made it.
+    pub(super) is_handed_over: bool,
+    closed: u32,
+}
+
+impl Socket {
+    /// One that ebbd makes by itself.
+    pub(super) const OWN: Self = Self { is_handed_over: false, closed: CLOSED };
+
+    /// One that was handed over, with the mode that it was found with. What is open to all was left so by an ebbd before
+    /// this one, as far as can be known.
+    const fn handed_over(mode: u32) -> Self {
+        let mode = mode & 0o777;
+        Self { is_handed_over: true, closed: if mode == OPEN { CLOSED } else { mode } }
+    }
+}
+
 impl Shell {
-    /// Makes the socket and listens. A socket that nobody answers on is of an ebbd that died, and makes room.
-    pub(super) fn bind(&self) -> Result<UnixListener, Failure> {
+    /// Listens: on what was handed over, else on a socket that is made.
+    pub(super) fn bind(&mut self, handed: Option<Handed>) -> Result<UnixListener, Failure> {
+        match handed {
+            Some(handed) => self.take_over_socket(handed),
+            None => self.make_socket(),
+        }
+    }
+
+    fn take_over_socket(&mut self, handed: Handed) -> Result<UnixListener, Failure> {
+        let refused = Failure::os("cannot listen on the socket that was handed over");
+        // Where the unit says another place than the settings, the unit is right: nobody could connect elsewhere.
+        if let Some(path) = handed.local_addr().ok().and_then(|at| at.as_pathname().map(Path::to_owned)) {
+            self.options.places.socket = path;
+        }
+        self.socket = Socket::handed_over(mode_of(&self.options.places.socket).unwrap_or(CLOSED));
+        let listener = UnixListener::from_std(handed).map_err(refused)?;
+        self.open_socket_as_needed();
+        Ok(listener)
+    }
+
+    /// Makes the socket. One that nobody answers on is of an ebbd that died, and makes room.
+    fn make_socket(&self) -> Result<UnixListener, Failure> {
         let path = &self.options.places.socket;
         make_room(path)?;
         let listener =
@@ -34,11 +76,27 @@ impl Shell {
     /// A job with an `[allow]` opens the socket to callers outside of the control group, so that the call can be judged.
     pub(super) fn open_socket_as_needed(&self) {
         let path = &self.options.places.socket;
-        let mode = if self.has_guests { OPEN } else { CLOSED };
+        let mode = if self.has_guests { OPEN } else { self.socket.closed };
+        // One that was handed over need not be ebbd's to change.
+        if mode_of(path).is_ok_and(|found| found & 0o777 == mode) {
+            return;
+        }
         if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)) {
             tracing::error!("cannot set the mode of {}: {error}", path.display());
         }
     }
+
+    /// The end: ebbd's own socket goes. One that was handed over stays as open as it is, so that also a caller whom some
+    /// job lets in can wait in it for the next ebbd.
+    pub(super) fn close_socket(&self) {
+        if !self.socket.is_handed_over {
+            let _ = std::fs::remove_file(&self.options.places.socket);
+        }
+    }
+}
+
+fn mode_of(path: &Path) -> io::Result<u32> {
+    Ok(std::fs::symlink_metadata(path)?.permissions().mode())
 }
 
 fn make_room(path: &Path) -> Result<(), Failure> {
@@ -70,4 +128,16 @@ fn make_room(path: &Path) -> Result<(), Failure> {
     }
     std::fs::remove_file(path)
         .map_err(Failure::os(format!("cannot remove the old socket {}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_of_a_socket_that_was_handed_over_is_the_units() {
+        assert_eq!(Socket::handed_over(0o140_600).closed, 0o600);
+        assert_eq!(Socket::handed_over(0o140_660).closed, 0o660);
+        assert_eq!(Socket::handed_over(0o140_666).closed, 0o660, "left open by a crash");
+    }
 }

@@ -17,6 +17,7 @@ use crate::sys::tree::Family;
 use crate::sys::users::{self, Identity, User};
 use crate::words::{Enforcement, OutputTo};
 
+use super::carriers::Carrier;
 use super::environment::{self, Host};
 use super::input::Input;
 use super::live::{Live, Seen};
@@ -82,16 +83,24 @@ impl Shell {
         spec.rlimits.extend(sys::descriptors::original().map(|(soft, hard)| Rlimit::descriptors(soft, hard)));
         let output = self.open_output(&job, order, spec.identity.as_ref())?;
         let stdin = self.stdin(order)?;
-        let (stdout, stderr) = stdio(&job, output.as_ref())?;
+        let carrier = (job.output.to == OutputTo::Journal && output.is_none())
+            .then(|| self.carrier(&job, order, spec.identity.as_ref()))
+            .transpose()
+            .map_err(Obstacle::to("start what carries its output to the systemd journal"))?;
+        let (stdout, stderr) = stdio(&job, output.as_ref(), carrier.as_ref())?;
         let (leaf, enforcement) = self.ladder.leaf(order.run, &job).map_err(Obstacle::of)?;
         if let (Enforcement::Rlimit, Some(max)) = (enforcement, job.memory.max) {
             spec.rlimits.push(data_limit(max));
         }
         let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-        let spawned = spawn::spawn(&spec, stdio, leaf.as_ref()).map_err(|e| {
+        let place = self.begun.as_ref().map(|begun| begun.place(order.run));
+        let spawned = spawn::spawn(&spec, stdio, leaf.as_ref(), place).map_err(|e| {
             let _ = leaf.as_ref().map(sys::cgroup::Leaf::remove);
             Obstacle::of(e)
         })?;
+        if let Some(carrier) = carrier {
+            carrier.tell(spawned.pid);
+        }
         let live = Live {
             id: order.run,
             job: order.job.clone(),
@@ -108,7 +117,7 @@ impl Shell {
             unheld: self.ladder.unheld(&job),
             output: output.map(|file| (file, job.output.max)),
             keep: job.output.keep,
-            seen: Seen::default(),
+            seen: Seen { is_unsettled: true.into(), ..Seen::default() },
         };
         Ok(Watched {
             live: Arc::new(live),
@@ -119,7 +128,7 @@ impl Shell {
     }
 
     /// The user of a run, and what it has to become; ebbd's own is known since its start.
-    fn become_whom(&self, job: &Definition) -> Result<(User, Option<Identity>), Obstacle> {
+    pub(super) fn become_whom(&self, job: &Definition) -> Result<(User, Option<Identity>), Obstacle> {
         if job.user.is_none() && job.group.is_none() {
             return Ok((self.own_user.clone(), None));
         }
@@ -135,15 +144,23 @@ impl Shell {
         }
     }
 
-    /// The run's output file. It is the run's user's own, for `echo ... > /dev/stderr` opens it anew.
+    /// The run's output file, where it has one. It is the run's user's own, for `echo ... > /dev/stderr` opens it anew.
     fn open_output(
         &self,
         job: &Definition,
         order: &Order,
         identity: Option<&Identity>,
     ) -> Result<Option<OwnedFd>, Obstacle> {
-        if job.output.to != OutputTo::File {
-            return Ok(None);
+        match job.output.to {
+            OutputTo::File => {}
+            OutputTo::Journal => match sys::journald::reach(&sys::journald::socket_path()) {
+                Ok(()) => return Ok(None),
+                Err(error) => {
+                    let (run, job) = (order.run, &order.job);
+                    tracing::warn!(run, %job, "its output goes to a file, as there is no systemd journal here: {error}");
+                }
+            },
+            OutputTo::Inherit | OutputTo::Null => return Ok(None),
         }
         let made = self.outputs().create(&order.job, order.run).and_then(|file| {
             identity.map_or(Ok(()), |who| std::os::unix::fs::fchown(&file, Some(who.uid), None))?;
@@ -157,12 +174,18 @@ impl Shell {
     }
 }
 
-fn stdio(job: &Definition, output: Option<&OwnedFd>) -> Result<(OwnedFd, OwnedFd), Obstacle> {
+fn stdio(
+    job: &Definition,
+    output: Option<&OwnedFd>,
+    carrier: Option<&Carrier>,
+) -> Result<(OwnedFd, OwnedFd), Obstacle> {
     let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(Obstacle::to("copy a descriptor"));
-    match (job.output.to, output) {
-        (OutputTo::File, Some(file)) => Ok((copy(file.as_fd())?, copy(file.as_fd())?)),
-        (OutputTo::Inherit, _) => Ok((copy(std::io::stderr().as_fd())?, copy(std::io::stderr().as_fd())?)),
-        (OutputTo::Null | OutputTo::File, _) => Ok((null()?, null()?)),
+    // Both streams to one place, so that what is written is read in that order.
+    let place = output.map(AsFd::as_fd).or_else(|| carrier.map(Carrier::output));
+    match (job.output.to, place) {
+        (_, Some(place)) => Ok((copy(place)?, copy(place)?)),
+        (OutputTo::Inherit, None) => Ok((copy(std::io::stderr().as_fd())?, copy(std::io::stderr().as_fd())?)),
+        (OutputTo::Null | OutputTo::File | OutputTo::Journal, None) => Ok((null()?, null()?)),
     }
 }
 
@@ -224,7 +247,7 @@ fn null() -> Result<OwnedFd, Obstacle> {
 }
 
 /// Why a run did not start: in a sentence, and whether the same may well succeed later.
-struct Obstacle {
+pub(super) struct Obstacle {
     what: String,
     is_scarce: bool,
 }

@@ -90,7 +90,7 @@ impl Watched {
                 () = sleep(sampler.pause()) => look(&mut sampler, run, &input),
             }
         }
-        let how = main.as_ref().filter(|_| !live.is_adopted).map(|main| Live::reap(main.get_ref()));
+        let how = main.as_ref().filter(|_| !live.is_adopted).map(|main| live.take_exit(main.get_ref()));
         grace(&live, &mut sampler, &input).await;
         live.note_leftover();
         let (how, late_ms) = match (how, main) {
@@ -197,6 +197,13 @@ async fn vanish(live: &Live) {
             None => sleep(pause).await,
         }
         pause = (pause * 2).min(Duration::from_millis(100));
+    }
+}
+
+/// Says in the log where a process that no run hangs on did not reach its program.
+pub(super) async fn note_exec_failure(status: ExecStatus, whose: &str) {
+    if let Ok(Some(failure)) = exec_failure(status).await {
+        tracing::error!("{whose} did not start: {failure}");
     }
 }
 

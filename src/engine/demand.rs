@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use crate::clock::Now;
 use crate::journal::record::{Event as Recorded, Payload, RunId};
-use crate::words::{Outcome, Overlap, Trigger};
+use crate::words::{Outcome, Overlap, StopReason, Trigger};
 
 use super::event::{ClientId, Target};
-use super::run::{End, Why};
+use super::run::{End, Run};
 use super::{Effect, Engine, Reply, Shutdown};
 
 impl Engine {
@@ -24,13 +24,9 @@ impl Engine {
         uid: u32,
         out: &mut Vec<Effect>,
     ) {
+        // Whatever follows from it (its start, the end of what it replaces) waits for the record: see `recorded`.
         let reply = self.accept(now, job, payload, uid, out);
         out.push(Effect::Reply { client, reply });
-        // The reply is about the record; the start need not wait for it, but comes after it in this list.
-        if let Some(index) = self.find(job) {
-            let name = Rc::clone(&self.jobs[index].name);
-            self.pump(&name, now, out);
-        }
     }
 
     fn accept(&mut self, now: Now, job: &str, payload: Payload, uid: u32, out: &mut Vec<Effect>) -> Reply {
@@ -39,21 +35,18 @@ impl Engine {
         }
         let Some(index) = self.find(job) else { return Reply::NoSuchJob { job: job.to_owned() } };
         let (policy, name) = (self.jobs[index].policy.clone(), self.jobs[index].name.clone());
-        self.supersede_retries(&name, &payload, now, out);
+        let waits = |r: &&Run| r.job == name && !r.is_active() && !self.gives_way(r, &payload, now);
         if policy.overlap != Overlap::Queue
             && let Some(equal) =
-                self.runs.iter().find(|r| r.job == name && !r.is_active() && r.payload == payload)
+                self.runs.iter().filter(waits).find(|r| r.is_recorded && r.payload == payload)
         {
             return Reply::Accepted { run: equal.id, merged: true };
         }
         let active = self.runs.iter().filter(|r| r.job == name && r.is_active()).count();
-        let waiting = self.runs.iter().filter(|r| r.job == name && !r.is_active()).count();
+        let waiting = self.runs.iter().filter(waits).count();
         let has_room = active + waiting < usize::from(policy.max_parallel);
         if !has_room && waiting >= usize::from(policy.queue_limit) {
             return Reply::QueueFull { limit: policy.queue_limit };
-        }
-        if policy.overlap == Overlap::Replace {
-            self.end_active(&name, Why::Replaced, now, out);
         }
         let run = self.enqueue(index, Trigger::Manual, None, payload, Some(uid), now, out);
         Reply::Accepted { run, merged: false }
@@ -71,7 +64,7 @@ impl Engine {
                 // Those that wait go first: the end of a run that is under way would start them.
                 self.drop_waiting(&runs, now, out);
                 for run in &runs {
-                    self.end(*run, Why::Requested, now, out);
+                    self.end(*run, StopReason::Requested, now, out);
                 }
                 Reply::Stopping { runs }
             }
@@ -120,8 +113,9 @@ impl Engine {
                         resumed.facts.since = now.wall;
                         resumed.facts.last_slot = None;
                     }
-                    out.push(Effect::Record(Recorded::Resumed { job: job.to_owned() }));
+                    // The facts alone resume it as well: between the two a crash leaves nothing half done.
                     out.push(Effect::Record(Recorded::Job(self.jobs[index].record())));
+                    out.push(Effect::Record(Recorded::Resumed { job: job.to_owned() }));
                     self.arm(index, now, out);
                     let name = Rc::clone(&self.jobs[index].name);
                     self.pump(&name, now, out);

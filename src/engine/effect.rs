@@ -96,4 +96,6 @@ pub enum Reply {
     ShuttingDown,
     /// The journal could not take it, so it was not accepted.
     NotRecorded,
+    /// It is done, but the journal could not take that, so the next ebbd would not know of it.
+    NotKept,
 }

@@ -132,8 +132,19 @@ pub enum Event {
         /// Which run.
         run: RunId,
     },
-    /// The journal could not take the record that a run was queued; it must not run.
+    /// The record that a run was queued is in the journal. Only now does anything follow from the run: it may start, and
+    /// what it stands in for may end.
+    Recorded {
+        /// Which run.
+        run: RunId,
+    },
+    /// The journal can't take the record that a run was queued; it must not run.
     NotRecorded {
+        /// Which run.
+        run: RunId,
+    },
+    /// The record that a run was queued may not be on disk, and whoever asked for it was told that it was not accepted.
+    NotDurable {
         /// Which run.
         run: RunId,
     },

@@ -3,17 +3,17 @@
 use std::rc::Rc;
 
 use crate::clock::{Now, Wall};
-use crate::journal::record::{Event as Recorded, Payload, RunId, Started};
+use crate::journal::record::{Event as Recorded, Payload, RunId, Started, Stopping};
 use crate::limits;
-use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
+use crate::words::{Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::event::Process;
 use super::job::Last;
-use super::run::{End, Ended, Run, Since, State, Why, is_retried, outcome};
+use super::run::{End, Ended, Run, Since, State, is_retried, outcome};
 use super::{Effect, Engine, Order, Shutdown, sentence};
 
 impl Engine {
-    /// Makes a run of a trigger. It starts when [`Engine::pump`] finds room for it.
+    /// Makes a run of a trigger. Nothing follows from it before the journal has it: see [`Engine::recorded`].
     #[allow(clippy::too_many_arguments)] // Each is a fact of the trigger; a struct would only repeat `Run`.
     pub(super) fn enqueue(
         &mut self,
@@ -38,6 +38,7 @@ impl Engine {
             retry_of: None,
             payload,
             enforcement: Enforcement::None,
+            is_recorded: false,
             put_off: 0,
             lacks: None,
             state: State::Waiting { not_before: None },
@@ -51,6 +52,33 @@ impl Engine {
         out.push(Effect::Record(Recorded::Queued(run.queued(not_before))));
         self.runs.push(run);
         id
+    }
+
+    /// The journal has a run: what it stands in for goes, and it starts when [`Engine::pump`] finds room for it.
+    pub(super) fn recorded(&mut self, now: Now, id: RunId, out: &mut Vec<Effect>) {
+        let Some(run) = self.run_mut(id) else { return };
+        run.is_recorded = true;
+        let (name, trigger) = (Rc::clone(&run.job), run.trigger);
+        if trigger != Trigger::Retry {
+            self.supersede_retries(id, now, out);
+            if self.find(&name).is_some_and(|index| self.jobs[index].policy.overlap == Overlap::Replace) {
+                self.end_active(&name, StopReason::Replaced, now, out);
+            }
+        }
+        self.pump(&name, now, out);
+    }
+
+    /// Who asked for the run was told that it was not accepted, so nobody wants it any more.
+    pub(super) fn not_durable(&mut self, now: Now, id: RunId, out: &mut Vec<Effect>) {
+        match self.run_mut(id).map(|run| run.is_active()) {
+            Some(true) => self.end(id, StopReason::NotRecorded, now, out),
+            Some(false) => {
+                let detail = sentence::of_stop(StopReason::NotRecorded, None);
+                let end = End { detail, ..End::without_process(Outcome::Canceled, "") };
+                self.finish(id, end, now, out);
+            }
+            None => {}
+        }
     }
 
     /// Starts what waits for its turn, the oldest first, as far as the job has room.
@@ -70,7 +98,8 @@ impl Engine {
             if run.job == *name && matches!(run.state, State::PutOff { until: Some(at) } if at > now.mono) {
                 break; // What the oldest lacks the others lack too, and they shall not overtake it.
             }
-            if run.job != *name || run.is_active() || run.is_backing_off(now.mono) || held {
+            let is_early = !run.is_recorded || run.is_backing_off(now.mono);
+            if run.job != *name || run.is_active() || is_early || held {
                 continue;
             }
             run.policy = Rc::clone(&job.policy);
@@ -117,7 +146,7 @@ impl Engine {
             self.jobs[index].facts.last_start = Some(now.wall);
         }
         if let Some(why) = stop {
-            self.end(id, why, now, out);
+            self.ask_to_end(id, why, now, out);
         }
     }
 
@@ -136,7 +165,7 @@ impl Engine {
         let job = Rc::clone(&run.job);
         if self.find(&job).is_none() && !self.refused.has(&job) {
             self.drop_runs_without_job(now, out);
-        } else if matches!(stop, Some(Why::Requested | Why::Replaced | Why::Timeout)) {
+        } else if matches!(stop, Some(StopReason::Requested | StopReason::Replaced | StopReason::Timeout)) {
             let end = End::without_process(Outcome::Canceled, "stopped before it could start");
             self.finish(id, end, now, out);
         } else if self.shutdown != Shutdown::No && self.is_idle() {
@@ -161,14 +190,17 @@ impl Engine {
     pub(super) fn over_limit(&mut self, id: RunId, out: &mut Vec<Effect>) {
         let Some(run) = self.run_mut(id) else { return };
         if let State::Running { since, .. } | State::Stopping { since, .. } = run.state {
-            let why = run.why().unwrap_or(Why::OverLimit);
+            let why = run.why().unwrap_or(StopReason::OverLimit);
+            if run.why().is_none() {
+                out.push(stopping(run, why));
+            }
             run.state = State::Stopping { since, why, kill_at: None };
             out.push(Effect::Kill { run: id });
         }
     }
 
     /// Ends every run of a job that has processes.
-    pub(super) fn end_active(&mut self, name: &str, why: Why, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn end_active(&mut self, name: &str, why: StopReason, now: Now, out: &mut Vec<Effect>) {
         let active: Vec<_> =
             self.runs.iter().filter(|r| *r.job == *name && r.is_active()).map(|r| r.id).collect();
         for id in active {
@@ -177,7 +209,17 @@ impl Engine {
     }
 
     /// Asks a run to end; a run that was asked already keeps its first reason and its time.
-    pub(super) fn end(&mut self, id: RunId, why: Why, now: Now, out: &mut Vec<Effect>) {
+    ///
+    /// The decision is recorded before it is carried out: an ebbd that finds the run after a crash goes on with it.
+    pub(super) fn end(&mut self, id: RunId, why: StopReason, now: Now, out: &mut Vec<Effect>) {
+        let Some(run) = self.run_mut(id) else { return };
+        if run.is_active() && run.why().is_none() {
+            out.push(stopping(run, why));
+        }
+        self.ask_to_end(id, why, now, out);
+    }
+
+    fn ask_to_end(&mut self, id: RunId, why: StopReason, now: Now, out: &mut Vec<Effect>) {
         let end_by = self.end_by;
         let Some(run) = self.run_mut(id) else { return };
         match run.state {
@@ -219,6 +261,8 @@ impl Engine {
         let outcome = end.outcome;
         let finished = run.finished(end, now);
         let finished_at = finished.finished_at;
+        // The retry comes first: a crash between the two leaves both, and the end, once it is found again, queues no other.
+        self.retry(&run, outcome, now, out);
         out.push(Effect::Record(Recorded::Finished(finished)));
         // What never started says nothing about how the job fares.
         if outcome != Outcome::Skipped
@@ -226,7 +270,6 @@ impl Engine {
         {
             self.jobs[index].facts.last = Some(Last { run: id, outcome, at: finished_at });
         }
-        self.retry(&run, outcome, now, out);
         self.pump(&run.job, now, out);
         if self.shutdown != Shutdown::No && self.is_idle() {
             out.push(Effect::Exit);
@@ -250,6 +293,7 @@ impl Engine {
             queued_at: now.wall,
             retry_of: Some(run.id),
             enforcement: Enforcement::None,
+            is_recorded: false,
             put_off: 0,
             lacks: None,
             state: State::Waiting { not_before: Some(now.mono.plus_ms(delay_ms)) },
@@ -258,20 +302,22 @@ impl Engine {
         self.push(retry, Some(not_before), out);
     }
 
-    /// A new run stands in for retries of the same payload that still wait for their delay, or for the end of a pause.
-    pub(super) fn supersede_retries(
-        &mut self,
-        name: &str,
-        payload: &Payload,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
-        let is_paused = self.find(name).is_some_and(|index| self.jobs[index].facts.paused);
-        let is_held = |r: &Run| r.is_backing_off(now.mono) || (is_paused && !r.is_active());
+    /// Whether a waiting run would give way to a new one with this payload: a retry that still waits for its delay, or for
+    /// the end of a pause.
+    pub(super) fn gives_way(&self, run: &Run, payload: &Payload, now: Now) -> bool {
+        let is_paused = || self.find(&run.job).is_some_and(|index| self.jobs[index].facts.paused);
+        run.trigger == Trigger::Retry
+            && run.payload == *payload
+            && (run.is_backing_off(now.mono) || (!run.is_active() && is_paused()))
+    }
+
+    /// A new run stands in for retries of the same payload.
+    pub(super) fn supersede_retries(&mut self, newer: RunId, now: Now, out: &mut Vec<Effect>) {
+        let Some(newer) = self.runs.iter().find(|r| r.id == newer) else { return };
         let superseded: Vec<_> = self
             .runs
             .iter()
-            .filter(|r| *r.job == *name && r.trigger == Trigger::Retry && is_held(r) && r.payload == *payload)
+            .filter(|r| r.job == newer.job && self.gives_way(r, &newer.payload, now))
             .map(|r| r.id)
             .collect();
         for id in superseded {
@@ -290,7 +336,7 @@ impl Engine {
         }
         let active: Vec<_> = self.runs.iter().filter(|r| r.is_active()).map(|r| r.id).collect();
         for id in &active {
-            self.end(*id, Why::Shutdown, now, out);
+            self.end(*id, StopReason::Shutdown, now, out);
             if self.shutdown == Shutdown::AtOnce {
                 self.kill(*id, out);
             }
@@ -299,4 +345,8 @@ impl Engine {
             out.push(Effect::Exit);
         }
     }
+}
+
+fn stopping(run: &Run, reason: StopReason) -> Effect {
+    Effect::Record(Recorded::Stopping(Stopping { id: run.id, job: run.job.to_string(), reason }))
 }

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use crate::clock::{Now, Wall};
 use crate::journal::record::{Event as Recorded, JobFacts, Queued, RunId, Started};
-use crate::words::{Outcome, SkipReason, Trigger};
+use crate::words::{Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::event::Loaded;
 use super::job::{Facts, Job};
 use super::policy::{self, Policy};
-use super::run::{End, Run, Since, State};
-use super::{Effect, Engine};
+use super::run::{End, Run, Since, State, outcome};
+use super::{Effect, Engine, Exit, sentence};
 
 /// What the journal knew at the start of ebbd.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct RestoredRun {
     pub queued: Queued,
     /// When and how it was started, where it was; the shell looks whether it still lives.
     pub started: Option<(Wall, Started)>,
+    /// When and why an earlier ebbd began to end it; the shell asks its processes once more.
+    pub stopping: Option<(Wall, StopReason)>,
 }
 
 impl Engine {
@@ -107,11 +109,15 @@ impl Engine {
     }
 
     fn after_load(&mut self, is_first: bool, now: Now, out: &mut Vec<Effect>) {
+        if is_first {
+            self.take_over();
+            self.end_what_was_to_end(now, out);
+        }
         for index in 0..self.jobs.len() {
             let job = &self.jobs[index];
             let (name, policy) = (Rc::clone(&job.name), Rc::clone(&job.policy));
-            for run in self.runs.iter_mut().filter(|r| is_first && r.job == name) {
-                run.take_over(&policy);
+            if is_first {
+                self.displace(&name, now, out);
             }
             if is_first && policy.at_start && self.jobs[index].starts_by_itself() {
                 self.fire(index, Trigger::Startup, None, now, out);
@@ -127,27 +133,78 @@ impl Engine {
     }
 }
 
-impl Run {
-    /// Gives a run of an earlier ebbd the policy of its job, and with it what is left of its timeout.
-    fn take_over(&mut self, policy: &Rc<Policy>) {
-        self.policy = Rc::clone(policy);
-        if let State::Running { since, deadline } = &mut self.state {
-            *deadline = policy.timeout_ms.map(|ms| since.mono.plus_ms(ms));
+impl Engine {
+    /// Gives the runs of an earlier ebbd the policies of their jobs.
+    fn take_over(&mut self) {
+        for run in &mut self.runs {
+            let index = self.jobs.binary_search_by(|job| job.name.cmp(&run.job));
+            let policy = index.map_or_else(|_| Rc::clone(&run.policy), |i| Rc::clone(&self.jobs[i].policy));
+            run.take_over(policy);
+        }
+    }
+
+    /// What an earlier ebbd was about to end before it had started does not start.
+    fn end_what_was_to_end(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let ended: Vec<_> = self
+            .runs
+            .iter()
+            .filter_map(|r| match r.state {
+                State::Starting { stop: Some(why), .. } => Some((r.id, why)),
+                State::Starting { stop: None, .. }
+                | State::Waiting { .. }
+                | State::PutOff { .. }
+                | State::Running { .. }
+                | State::Stopping { .. } => None,
+            })
+            .collect();
+        for (id, why) in ended {
+            let detail = sentence::of_stop(why, None);
+            let outcome = outcome(Exit::Unknown, Some(why), None, &[]);
+            self.finish(id, End { detail, ..End::without_process(outcome, "") }, now, out);
+        }
+    }
+
+    /// What follows from a run that the journal took just before a crash, see [`Engine::recorded`].
+    fn displace(&mut self, name: &Rc<str>, now: Now, out: &mut Vec<Effect>) {
+        let newer: Vec<_> = self
+            .runs
+            .iter()
+            .filter(|r| r.job == *name && r.trigger != Trigger::Retry && !r.is_active())
+            .map(|r| (r.id, r.queued_at))
+            .collect();
+        let replaces = self.find(name).is_some_and(|i| self.jobs[i].policy.overlap == Overlap::Replace);
+        for (id, queued_at) in newer {
+            self.supersede_retries(id, now, out);
+            // A run that began after the newer one was queued, a retry, took its turn and keeps it.
+            let began_before = |r: &Run| r.since().is_some_and(|since| since.wall <= queued_at);
+            if replaces && self.runs.iter().filter(|r| r.job == *name && r.is_active()).all(began_before) {
+                self.end_active(name, StopReason::Replaced, now, out);
+            }
         }
     }
 }
 
-fn restore(run: RestoredRun, now: Now) -> Run {
-    let RestoredRun { queued_at, queued, started } = run;
-    let Queued { id, job, trigger, attempt, slot, not_before, uid, retry_of, payload } = queued;
-    let state = match &started {
-        None => State::Waiting { not_before: not_before.map(|at| now.mono.plus_ms(ahead_ms(now.wall, at))) },
-        Some((at, _)) => {
-            // The wall clock is all that crosses a restart; a clock set meanwhile can only shorten what is left.
-            let mono = crate::clock::Mono(now.mono.0.saturating_sub(ahead_ms(*at, now.wall)));
-            State::Running { since: Since { wall: *at, mono }, deadline: None }
+impl Run {
+    /// With its policy a run of an earlier ebbd gets what is left of its timeout, or of its grace.
+    fn take_over(&mut self, policy: Rc<Policy>) {
+        match &mut self.state {
+            State::Running { since, deadline } => {
+                *deadline = policy.timeout_ms.map(|ms| since.mono.plus_ms(ms));
+            }
+            State::Stopping { kill_at: Some(kill_at), .. } => *kill_at = kill_at.plus_ms(policy.grace_ms),
+            State::Stopping { kill_at: None, .. }
+            | State::Waiting { .. }
+            | State::PutOff { .. }
+            | State::Starting { .. } => {}
         }
-    };
+        self.policy = policy;
+    }
+}
+
+fn restore(run: RestoredRun, now: Now) -> Run {
+    let RestoredRun { queued_at, queued, started, stopping } = run;
+    let state = state(&queued, started.as_ref().map(|(at, _)| *at), stopping, now);
+    let Queued { id, job, trigger, attempt, slot, not_before: _, uid, retry_of, payload } = queued;
     Run {
         id,
         job: Rc::from(job),
@@ -162,7 +219,25 @@ fn restore(run: RestoredRun, now: Now) -> Run {
         put_off: 0,
         lacks: None,
         enforcement: started.map_or(crate::words::Enforcement::None, |(_, s)| s.enforcement),
+        is_recorded: true,
         state,
+    }
+}
+
+/// Where a restored run stands. Its grace is added with its policy.
+fn state(queued: &Queued, started: Option<Wall>, stopping: Option<(Wall, StopReason)>, now: Now) -> State {
+    // The wall clock is all that crosses a restart; a clock set meanwhile can only shorten what is left.
+    let mono = |at: Wall| crate::clock::Mono(now.mono.0.saturating_sub(ahead_ms(at, now.wall)));
+    let not_before = queued.not_before.map(|at| now.mono.plus_ms(ahead_ms(now.wall, at)));
+    match (started, stopping) {
+        // What only the end of ebbd kept from starting starts with the next one, like everything that waits.
+        (None, None | Some((_, StopReason::Shutdown))) => State::Waiting { not_before },
+        (None, Some((_, why))) => State::Starting { stop: Some(why), deadline: None },
+        (Some(at), None) => State::Running { since: Since { wall: at, mono: mono(at) }, deadline: None },
+        (Some(at), Some((asked, why))) => {
+            let kill_at = if why == StopReason::OverLimit { None } else { Some(mono(asked)) };
+            State::Stopping { since: Since { wall: at, mono: mono(at) }, why, kill_at }
+        }
     }
 }
 

@@ -122,7 +122,9 @@ impl Engine {
                 self.exited(now, run, ended, &mut out);
             }
             Event::OverLimit { run } => self.over_limit(run, &mut out),
+            Event::Recorded { run } => self.recorded(now, run, &mut out),
             Event::NotRecorded { run } => self.runs.retain(|r| r.id != run),
+            Event::NotDurable { run } => self.not_durable(now, run, &mut out),
             Event::Shutdown => self.shut_down(now, &mut out),
         }
         out

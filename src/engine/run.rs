@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::clock::{Mono, Wall};
 use crate::journal::record::{Finished, Payload, Queued, RunId, Usage};
-use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
+use crate::words::{Enforcement, Outcome, SkipReason, StopReason, Trigger};
 
 use super::event::Exit;
 use super::policy::Policy;
@@ -24,6 +24,8 @@ pub(super) struct Run {
     pub(super) retry_of: Option<RunId>,
     pub(super) payload: Payload,
     pub(super) enforcement: Enforcement,
+    /// Whether the journal has it; nothing follows from a run before.
+    pub(super) is_recorded: bool,
     /// How often its start was put off because something was not to be had.
     pub(super) put_off: u32,
     /// What was not, the last time.
@@ -39,11 +41,11 @@ pub(super) enum State {
     /// Its turn has come, but something that a start needs was not to be had; tried again at `until`, `None` once that is due.
     PutOff { until: Option<Mono> },
     /// The shell was told to start it; a stop that came meanwhile is carried out once it runs.
-    Starting { stop: Option<Why>, deadline: Option<Mono> },
+    Starting { stop: Option<StopReason>, deadline: Option<Mono> },
     /// Its program runs.
     Running { since: Since, deadline: Option<Mono> },
     /// It was asked to end; at `kill_at` it is ended, `None` when that has happened.
-    Stopping { since: Since, why: Why, kill_at: Option<Mono> },
+    Stopping { since: Since, why: StopReason, kill_at: Option<Mono> },
 }
 
 /// When a run's program started, by both clocks.
@@ -51,16 +53,6 @@ pub(super) enum State {
 pub(super) struct Since {
     pub(super) wall: Wall,
     pub(super) mono: Mono,
-}
-
-/// Why ebb ends a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    Timeout,
-    Requested,
-    Replaced,
-    Shutdown,
-    OverLimit,
 }
 
 impl Run {
@@ -77,6 +69,11 @@ impl Run {
         matches!(self.state, State::Waiting { not_before: Some(at) } if at > now)
     }
 
+    /// Whether it waits for nothing but room.
+    pub(super) fn is_ready(&self, now: Mono) -> bool {
+        self.is_recorded && !self.is_active() && !self.is_backing_off(now)
+    }
+
     /// When its program started, where it has.
     pub(super) fn since(&self) -> Option<Since> {
         match self.state {
@@ -86,7 +83,7 @@ impl Run {
     }
 
     /// Why ebb is ending it, where it is.
-    pub(super) fn why(&self) -> Option<Why> {
+    pub(super) fn why(&self) -> Option<StopReason> {
         match self.state {
             State::Stopping { why, .. } => Some(why),
             State::Starting { stop, .. } => stop,
@@ -97,7 +94,7 @@ impl Run {
     /// The moment at which something is due for it by itself.
     pub(super) fn wake(&self) -> Option<Mono> {
         match self.state {
-            State::Waiting { not_before } => not_before,
+            State::Waiting { not_before } => not_before.filter(|_| self.is_recorded),
             State::PutOff { until } => until,
             State::Starting { deadline, .. } | State::Running { deadline, .. } => deadline,
             State::Stopping { kill_at, .. } => kill_at,
@@ -196,12 +193,19 @@ impl End {
 ///
 /// What ebb did comes first: a job that returns 0 on SIGTERM after its timeout has still timed out. An OOM kill counts
 /// wherever in the tree it fell, unless the main process succeeded all the same.
-pub(super) fn outcome(exit: Exit, why: Option<Why>, oom_kills: Option<u64>, success_codes: &[u8]) -> Outcome {
+pub(super) fn outcome(
+    exit: Exit,
+    why: Option<StopReason>,
+    oom_kills: Option<u64>,
+    success_codes: &[u8],
+) -> Outcome {
     let success = matches!(exit, Exit::Code(code) if success_codes.iter().any(|c| i32::from(*c) == code));
     match why {
-        Some(Why::OverLimit) => return Outcome::OomKill,
-        Some(Why::Timeout) => return Outcome::Timeout,
-        Some(Why::Requested | Why::Replaced | Why::Shutdown) => return Outcome::Canceled,
+        Some(StopReason::OverLimit) => return Outcome::OomKill,
+        Some(StopReason::Timeout) => return Outcome::Timeout,
+        Some(
+            StopReason::Requested | StopReason::Replaced | StopReason::Shutdown | StopReason::NotRecorded,
+        ) => return Outcome::Canceled,
         None => {}
     }
     if success {
@@ -241,12 +245,12 @@ mod tests {
             (Exit::Signal(9), None, Some(0), Outcome::Signal),
             (Exit::Signal(9), None, Some(3), Outcome::OomKill),
             (Exit::Signal(9), None, None, Outcome::Signal),
-            (Exit::Code(0), Some(Why::Timeout), None, Outcome::Timeout),
-            (Exit::Signal(9), Some(Why::Timeout), Some(1), Outcome::Timeout),
-            (Exit::Signal(15), Some(Why::Requested), None, Outcome::Canceled),
-            (Exit::Code(0), Some(Why::Replaced), None, Outcome::Canceled),
-            (Exit::Signal(15), Some(Why::Shutdown), None, Outcome::Canceled),
-            (Exit::Signal(9), Some(Why::OverLimit), None, Outcome::OomKill),
+            (Exit::Code(0), Some(StopReason::Timeout), None, Outcome::Timeout),
+            (Exit::Signal(9), Some(StopReason::Timeout), Some(1), Outcome::Timeout),
+            (Exit::Signal(15), Some(StopReason::Requested), None, Outcome::Canceled),
+            (Exit::Code(0), Some(StopReason::Replaced), None, Outcome::Canceled),
+            (Exit::Signal(15), Some(StopReason::Shutdown), None, Outcome::Canceled),
+            (Exit::Signal(9), Some(StopReason::OverLimit), None, Outcome::OomKill),
             (Exit::Unknown, None, None, Outcome::Lost),
             (Exit::Unknown, None, Some(1), Outcome::OomKill),
         ];

@@ -2,26 +2,18 @@
 
 use crate::job::{Bytes, Millis};
 use crate::journal::record::Usage;
-use crate::words::Outcome;
-
-use super::run::Why;
+use crate::words::{Outcome, StopReason};
 
 /// What to say beside the outcome; none where the outcome and the exit code say it all.
 pub(super) fn of_end(
     outcome: Outcome,
-    why: Option<Why>,
+    why: Option<StopReason>,
     timeout_ms: Option<u64>,
     usage: &Usage,
     memory_max: Option<u64>,
 ) -> Option<String> {
-    match why {
-        Some(Why::Timeout) => {
-            return timeout_ms.map(|ms| format!("ended by ebb after its timeout of {}", Millis(ms)));
-        }
-        Some(Why::Requested) => return Some("stopped on request".to_owned()),
-        Some(Why::Replaced) => return Some("replaced by a newer run".to_owned()),
-        Some(Why::Shutdown) => return Some("ended because ebbd was stopped".to_owned()),
-        Some(Why::OverLimit) | None => {}
+    if let Some(why) = why.filter(|why| *why != StopReason::OverLimit) {
+        return of_stop(why, timeout_ms);
     }
     match outcome {
         Outcome::OomKill => Some(of_oom_kill(why, usage, memory_max)),
@@ -38,8 +30,23 @@ pub(super) fn of_end(
     }
 }
 
-fn of_oom_kill(why: Option<Why>, usage: &Usage, memory_max: Option<u64>) -> String {
-    let by = if why == Some(Why::OverLimit) { "ebb's watchdog" } else { "the kernel" };
+/// What to say of a run that ebb ended; none where its outcome says it.
+pub(super) fn of_stop(why: StopReason, timeout_ms: Option<u64>) -> Option<String> {
+    let text = match why {
+        StopReason::Timeout => {
+            return timeout_ms.map(|ms| format!("ended by ebb after its timeout of {}", Millis(ms)));
+        }
+        StopReason::Requested => "stopped on request",
+        StopReason::Replaced => "replaced by a newer run",
+        StopReason::Shutdown => "ended because ebbd was stopped",
+        StopReason::NotRecorded => "its demand could not be brought to disk and was refused",
+        StopReason::OverLimit => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn of_oom_kill(why: Option<StopReason>, usage: &Usage, memory_max: Option<u64>) -> String {
+    let by = if why == Some(StopReason::OverLimit) { "ebb's watchdog" } else { "the kernel" };
     let limit = memory_max.map_or_else(String::new, |max| format!(" at its limit of {}", Bytes(max)));
     let peak = usage.peak_anon_bytes.map_or_else(String::new, |peak| format!("; peak-anon {}", Bytes(peak)));
     format!("killed by {by} for memory{limit}{peak}")

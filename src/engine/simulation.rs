@@ -1,19 +1,20 @@
-//! Simulated years: random demands, stops, reloads, crashes, reboots and set clocks against the engine, with the
-//! invariants checked at every record. Seeded; a failure names its seed (`EBB_SIMULATE=SEED` runs that one alone,
-//! `EBB_SIMULATE_SEEDS=N` runs more).
+//! Simulated years: random demands, stops, reloads, set clocks, full and failing disks against the engine, crashes between
+//! any two effects, reboots that take back what was not synced, with the invariants checked at every record. Seeded; a
+//! failure names its seed (`EBB_SIMULATE=SEED` runs that one alone, `EBB_SIMULATE_SEEDS=N` runs more).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{Mono, Now, Wall};
 use crate::job::Retry;
 use crate::journal::State;
-use crate::journal::record::{Event as Recorded, Opened, Payload, Record, RunId, Usage};
+use crate::journal::record::{Event as Recorded, Opened, Payload, Queued, Record, RunId, Started, Usage};
 use crate::limits;
 use crate::words::{CatchUp, Enforcement, Outcome, Overlap, Trigger};
 
 use super::tests::{START, loaded, policy};
 use super::{
-    Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, RestoredRun, Target,
+    Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Refused, Reply, Restored, RestoredRun,
+    Target,
 };
 
 const YEAR_MS: u64 = 366 * 86_400_000;
@@ -25,6 +26,8 @@ struct Running {
     ends: Mono,
     exit: Exit,
     heeds_signals: bool,
+    /// When ebbd hears that the program runs; none once it has.
+    heard_at: Option<Mono>,
 }
 
 /// What has been seen of a run.
@@ -48,6 +51,19 @@ struct World {
     lives: BTreeMap<RunId, Life>,
     last_run: RunId,
     journal: State,
+    /// What a power cut leaves for sure, and what it may leave on top, up to any line.
+    synced: State,
+    unsynced: Vec<Record>,
+    /// Whether the disk is full, and what waits for room.
+    is_full: bool,
+    unwritten: Vec<Record>,
+    /// Runs whose processes were ever made since the host started.
+    made: BTreeSet<RunId>,
+    /// Demands that were acknowledged and have not ended.
+    acknowledged: BTreeSet<RunId>,
+    /// Effects until ebbd dies, where that is planned.
+    dies_in: Option<u32>,
+    is_dead: bool,
     /// Slots that were dealt with, and how often something happened that may repeat or add one.
     fired: BTreeMap<String, u64>,
     disturbances: u64,
@@ -72,6 +88,14 @@ impl World {
             lives: BTreeMap::new(),
             last_run: 0,
             journal: State::default(),
+            synced: State::default(),
+            unsynced: Vec::new(),
+            is_full: false,
+            unwritten: Vec::new(),
+            made: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+            dies_in: None,
+            is_dead: false,
             fired: BTreeMap::new(),
             disturbances: 1,
             stopped: false,
@@ -83,22 +107,41 @@ impl World {
     fn begin(&mut self) {
         let opened =
             Opened { version: String::new(), pid: 1, boot: "b".into(), next_run: self.engine.next_run() };
-        self.journal.apply(&Record { at: self.now.wall, event: Recorded::Opened(opened) });
-        self.send(Event::Load(self.jobs.clone()));
+        self.write(Record { at: self.now.wall, event: Recorded::Opened(opened) });
+        // The file of a job may have a problem just then; nothing of it is forgotten until it is back.
+        let refused: Vec<String> =
+            NAMES.iter().filter(|_| self.random.u8(..30) == 0).map(|n| (*n).to_owned()).collect();
+        let jobs = self.jobs.iter().filter(|j| !refused.contains(&j.name)).cloned().collect();
+        self.send(Event::Refused(Refused::Names(refused)));
+        self.send(Event::Load(jobs));
     }
 
+    /// Hands in an event and does what the shell would do.
     fn send(&mut self, event: Event) {
-        let effects = self.engine.handle(self.now, event);
-        let mut refused = Vec::new();
-        for effect in effects {
-            self.carry_out(effect, &mut refused);
+        if self.is_dead {
+            return;
         }
-        for run in refused {
-            self.send(Event::StartFailed { run, error: "no such file".into() });
+        let effects = self.engine.handle(self.now, event);
+        let mut then = Vec::new();
+        for effect in effects {
+            if self.dies() {
+                return;
+            }
+            self.carry_out(effect, &mut then);
+        }
+        for event in then {
+            self.send(event);
         }
     }
 
-    fn carry_out(&mut self, effect: Effect, failing: &mut Vec<RunId>) {
+    /// Whether this is the moment at which ebbd dies.
+    fn dies(&mut self) -> bool {
+        self.dies_in = self.dies_in.map(|left| left.saturating_sub(1));
+        self.is_dead |= self.dies_in == Some(0);
+        self.is_dead
+    }
+
+    fn carry_out(&mut self, effect: Effect, then: &mut Vec<Event>) {
         match effect {
             Effect::Arm { job, after } => {
                 let name = self.engine.job(job).map(|view| view.name.to_owned()).unwrap();
@@ -107,23 +150,27 @@ impl World {
                 let more = self.engine.handle(self.now, Event::Armed { job, slot: Some(slot) });
                 assert!(more.is_empty());
             }
-            Effect::Record(event) => self.record(event),
+            Effect::Record(event) => then.extend(self.record(event)),
             Effect::Start(order) => {
                 if self.random.u8(..20) == 0 {
-                    failing.push(order.run);
+                    then.push(Event::StartFailed { run: order.run, error: "no such file".into() });
                     return;
                 }
                 if self.random.u8(..20) == 0 {
-                    self.send(Event::StartPutOff { run: order.run, lacks: "no process is left".into() });
+                    then.push(Event::StartPutOff { run: order.run, lacks: "no process is left".into() });
                     return;
                 }
-                let process = Process { pid: 1, start: 1 };
+                assert!(self.journal.runs.contains_key(&order.run), "what runs is in the journal");
+                assert!(self.made.insert(order.run), "run {} has processes a second time", order.run);
                 let ends = self.now.mono.plus_ms(self.random.u64(1..3 * HOUR_MS));
                 let exit = if self.random.bool() { Exit::Code(0) } else { Exit::Code(1) };
                 let heeds_signals = self.random.bool();
-                self.running.insert(order.run, Running { ends, exit, heeds_signals });
-                let enforcement = Enforcement::None;
-                self.send(Event::Started { run: order.run, process, enforcement, cgroups: Vec::new() });
+                let late_ms = if self.random.u8(..4) == 0 { self.random.u64(1..HOUR_MS) } else { 0 };
+                let heard_at = Some(self.now.mono.plus_ms(late_ms));
+                self.running.insert(order.run, Running { ends, exit, heeds_signals, heard_at });
+                if late_ms == 0 {
+                    then.push(self.heard(order.run));
+                }
             }
             Effect::Signal { run } => {
                 if let Some(running) = self.running.get_mut(&run).filter(|r| r.heeds_signals) {
@@ -137,21 +184,84 @@ impl World {
                     running.exit = Exit::Signal(9);
                 }
             }
-            Effect::Reply { reply, .. } => self.replied(&reply),
+            Effect::Reply { reply: Reply::Accepted { run, .. }, .. }
+                if then.contains(&Event::NotRecorded { run }) => {}
+            Effect::Reply { reply, .. } => then.extend(self.replied(&reply)),
             Effect::Exit => self.stopped = true,
         }
     }
 
-    fn replied(&mut self, reply: &Reply) {
-        if let Reply::Accepted { run, .. } = reply {
-            let life = self.lives.get_mut(run).expect("an accepted demand is recorded before it is answered");
-            assert_eq!(life.started, 0, "run {run} began before the demand that was merged into it");
-            life.is_demand = true;
+    /// ebbd hears that a program runs.
+    fn heard(&mut self, run: RunId) -> Event {
+        self.running.get_mut(&run).unwrap().heard_at = None;
+        let process = Process { pid: 1, start: 1 };
+        Event::Started { run, process, enforcement: Enforcement::None, cgroups: Vec::new() }
+    }
+
+    /// An answer goes out after a sync, which may fail; then the demand is refused.
+    fn replied(&mut self, reply: &Reply) -> Option<Event> {
+        if !self.unwritten.is_empty() {
+            return None;
+        }
+        let Reply::Accepted { run, merged } = reply else {
+            self.sync();
+            return None;
+        };
+        if self.random.u8(..40) == 0 {
+            return (!merged).then_some(Event::NotDurable { run: *run });
+        }
+        self.sync();
+        assert!(self.journal.runs.contains_key(run), "what is accepted is in the journal");
+        let life = self.lives.get_mut(run).expect("an accepted demand is recorded before it is answered");
+        assert_eq!(life.started, 0, "run {run} began before the demand that was merged into it");
+        life.is_demand = true;
+        self.acknowledged.insert(*run);
+        None
+    }
+
+    fn sync(&mut self) {
+        self.synced = self.journal.clone();
+        self.unsynced.clear();
+    }
+
+    fn write(&mut self, record: Record) {
+        self.journal.apply(&record);
+        self.unsynced.push(record);
+    }
+
+    /// There is room on the disk again.
+    fn make_room(&mut self) {
+        self.is_full = false;
+        for record in std::mem::take(&mut self.unwritten) {
+            let queued = if let Recorded::Queued(queued) = &record.event { Some(queued.id) } else { None };
+            self.write(record);
+            if let Some(run) = queued {
+                self.send(Event::Recorded { run });
+            }
         }
     }
 
-    fn record(&mut self, event: Recorded) {
-        match &event {
+    /// Writes a record, or keeps it for later; what follows for the run that it queues.
+    fn record(&mut self, event: Recorded) -> Option<Event> {
+        let queued =
+            if let Recorded::Queued(queued) = &event { Some((queued.id, queued.trigger)) } else { None };
+        self.judge(&event);
+        let record = Record { at: self.now.wall, event };
+        if self.is_full && matches!(queued, Some((_, Trigger::Manual))) {
+            let (run, _) = queued?;
+            self.lives.remove(&run);
+            return Some(Event::NotRecorded { run });
+        }
+        if self.is_full {
+            self.unwritten.push(record);
+            return None;
+        }
+        self.write(record);
+        queued.map(|(run, _)| Event::Recorded { run })
+    }
+
+    fn judge(&mut self, event: &Recorded) {
+        match event {
             Recorded::Queued(queued) => {
                 assert!(queued.id > self.last_run, "numbers go up");
                 self.last_run = queued.id;
@@ -173,9 +283,17 @@ impl World {
             }
             Recorded::Finished(finished) => {
                 let life = self.lives.remove(&finished.id).expect("what ends was accepted and has not ended");
-                let never_ran = life.started == 0 && finished.outcome != Outcome::StartFailed;
+                self.acknowledged.remove(&finished.id);
+                // A start that hung is known to have ended, not to have begun.
+                let never_ran = life.started == 0
+                    && !self.made.contains(&finished.id)
+                    && finished.outcome != Outcome::StartFailed;
                 assert!(
-                    !never_ran || matches!(finished.outcome, Outcome::Canceled | Outcome::Skipped),
+                    !never_ran
+                        || matches!(
+                            finished.outcome,
+                            Outcome::Canceled | Outcome::Skipped | Outcome::Timeout
+                        ),
                     "run {} ended as {} without a start",
                     finished.id,
                     finished.outcome
@@ -194,17 +312,17 @@ impl World {
             | Recorded::Job(_)
             | Recorded::JobRemoved { .. }
             | Recorded::Paused { .. }
+            | Recorded::Stopping(_)
             | Recorded::Resumed { .. } => {}
         }
-        self.journal.apply(&Record { at: self.now.wall, event });
     }
 
     /// Lets time pass to the next thing that happens, at most `most_ms`.
     fn pass(&mut self, most_ms: u64) {
         let until = self.now.mono.plus_ms(most_ms);
-        while self.now.mono < until && !self.stopped {
+        while self.now.mono < until && !self.stopped && !self.is_dead {
             let wake = self.engine.next_wake();
-            let ends = self.running.values().map(|r| r.ends).min();
+            let ends = self.running.values().flat_map(|r| [Some(r.ends), r.heard_at]).flatten().min();
             let by_wall = wake.wall.map(|at| {
                 let ahead = u64::try_from(at.0 - self.now.wall.0).unwrap_or(0);
                 self.now.mono.plus_ms(ahead)
@@ -213,6 +331,13 @@ impl World {
             self.advance(next.0.saturating_sub(self.now.mono.0));
             let ended: Vec<RunId> =
                 self.running.iter().filter(|(_, r)| r.ends <= self.now.mono).map(|(id, _)| *id).collect();
+            let heard = |r: &Running| r.heard_at.is_some_and(|at| at.min(r.ends) <= self.now.mono);
+            let heard: Vec<RunId> =
+                self.running.iter().filter(|(_, r)| heard(r)).map(|(id, _)| *id).collect();
+            for run in heard {
+                let event = self.heard(run);
+                self.send(event);
+            }
             for run in ended {
                 let exit = self.running.remove(&run).unwrap().exit;
                 self.send(Event::Exited {
@@ -235,7 +360,7 @@ impl World {
     }
 
     fn check(&self) {
-        if self.stopped {
+        if self.stopped || self.is_dead {
             return;
         }
         let wake = self.engine.next_wake();
@@ -256,7 +381,7 @@ impl World {
 
     fn disturb(&mut self) {
         let name = NAMES[self.random.usize(..NAMES.len())].to_owned();
-        match self.random.u8(..20) {
+        match self.random.u8(..24) {
             0..=6 => {
                 let args = if self.random.bool() { vec!["x".to_owned()] } else { Vec::new() };
                 let payload = Payload { args, ..Payload::default() };
@@ -275,15 +400,21 @@ impl World {
             }
             13 => self.reload(&name),
             14..=15 => self.set_clock(),
-            16 => self.restart(false),
+            16 | 20 | 21 => self.dies_in = Some(self.random.u32(1..30)),
             17 => self.restart(true),
+            22 => self.is_full = true,
+            23 => self.make_room(),
             18 => {
                 self.send(Event::Shutdown);
-                while !self.stopped {
+                while !self.stopped && !self.is_dead {
                     self.pass(HOUR_MS);
                 }
                 self.stopped = false;
-                assert!(self.running.is_empty(), "ebbd ended before its runs");
+                assert!(self.is_dead || self.running.is_empty(), "ebbd ended before its runs");
+                // The last thing it does is to write what waited.
+                if !self.is_full && !self.is_dead {
+                    self.make_room();
+                }
                 self.restart(false);
             }
             _ => {
@@ -292,6 +423,9 @@ impl World {
                     self.send(Event::OverLimit { run });
                 }
             }
+        }
+        if self.is_dead {
+            self.restart(false);
         }
         // The timers are armed anew after every event, and what is due by then fires.
         if !self.stopped {
@@ -311,6 +445,11 @@ impl World {
                 self.jobs.sort_by(|a, b| a.name.cmp(&b.name));
             }
         }
+        self.load_all();
+    }
+
+    fn load_all(&mut self) {
+        self.send(Event::Refused(Refused::Names(Vec::new())));
         self.send(Event::Load(self.jobs.clone()));
     }
 
@@ -325,9 +464,20 @@ impl World {
     /// ebbd dies and comes back; the processes live on, or are gone with the host.
     fn restart(&mut self, with_host: bool) {
         self.disturbances += 1;
+        (self.dies_in, self.is_dead) = (None, false);
+        self.unwritten.clear();
         if with_host {
             self.running.clear();
+            self.made.clear();
+            self.lose_what_was_not_synced();
         }
+        self.is_full &= self.random.bool();
+        self.find_what_had_begun();
+        self.lives = self.journal.runs.values().map(|run| self.life_of(run)).collect();
+        for run in &self.acknowledged {
+            assert!(self.lives.contains_key(run), "run {run} was acknowledged and is lost");
+        }
+        self.last_run = self.journal.next_run - 1;
         let away = self.random.u64(..40 * HOUR_MS);
         self.advance(away);
         self.engine = Engine::new(restored(&self.journal), self.seed);
@@ -335,7 +485,9 @@ impl World {
         self.begin();
         for run in under_way {
             // Who has gone meanwhile is found gone, and nobody knows how it ended.
-            if self.running.get(&run).is_none_or(|r| r.ends <= self.now.mono) {
+            if self.engine.job_of(run).is_some()
+                && self.running.get(&run).is_none_or(|r| r.ends <= self.now.mono)
+            {
                 self.running.remove(&run);
                 self.send(Event::Exited {
                     run,
@@ -349,7 +501,56 @@ impl World {
         }
     }
 
+    /// The shell finds out which runs had begun although the journal does not say so.
+    fn find_what_had_begun(&mut self) {
+        for running in self.running.values_mut() {
+            running.heard_at = None;
+        }
+        let begun: Vec<_> = self.journal.waiting().filter(|run| self.made.contains(&run.queued.id)).collect();
+        let records: Vec<_> = begun.into_iter().map(|run| self.begun(&run.queued)).collect();
+        for record in records {
+            self.journal.apply(&record);
+        }
+        self.sync();
+    }
+
+    fn begun(&self, run: &Queued) -> Record {
+        let started = Started {
+            id: run.id,
+            job: run.job.clone(),
+            pid: 1,
+            pid_start: 1,
+            enforcement: Enforcement::None,
+            cgroups: Vec::new(),
+        };
+        Record { at: self.now.wall, event: Recorded::Started(started) }
+    }
+
+    /// A power cut keeps a part of what came after the last sync, up to some line.
+    fn lose_what_was_not_synced(&mut self) {
+        let kept = self.random.usize(..=self.unsynced.len());
+        self.journal = self.synced.clone();
+        for record in self.unsynced.drain(..kept) {
+            self.journal.apply(&record);
+        }
+        // Ends that are lost are found again, and so are acknowledged demands whose ends they were.
+        let open = |run: &RunId| self.journal.runs.contains_key(run);
+        self.acknowledged.retain(open);
+    }
+
+    fn life_of(&self, run: &crate::journal::OpenRun) -> (RunId, Life) {
+        let id = run.queued.id;
+        let is_demand = self.acknowledged.contains(&id);
+        (id, Life { job: run.queued.job.clone(), is_demand, started: u32::from(run.started.is_some()) })
+    }
+
     fn finish(mut self) {
+        self.dies_in = None;
+        if self.is_dead {
+            self.restart(false);
+        }
+        self.make_room();
+        self.load_all();
         // No storm: each slot is dealt with at most once for each time that it came, and once more for each disturbance.
         let elapsed = self.now.mono.0 - 1_000_000_000;
         for (job, fired) in &self.fired {
@@ -363,16 +564,18 @@ impl World {
         self.pass(60 * 24 * HOUR_MS);
         for (id, life) in &self.lives {
             let is_held_retry = !life.is_demand && life.started == 0;
-            assert!(is_held_retry, "run {id} of {} was accepted and has not ended", life.job);
+            let view = self.engine.job_index(&life.job).and_then(|at| self.engine.job(at));
+            assert!(is_held_retry, "run {id} of {} was accepted and has not ended: {view:?}", life.job);
         }
     }
 }
 
-fn restored(journal: &State) -> Restored {
+pub(super) fn restored(journal: &State) -> Restored {
     let run = |run: &crate::journal::OpenRun| RestoredRun {
         queued_at: run.queued_at,
         queued: run.queued.clone(),
         started: run.started.as_ref().map(|s| (s.at, s.started.clone())),
+        stopping: run.stopping,
     };
     Restored {
         jobs: journal.jobs.values().cloned().collect(),
@@ -419,6 +622,9 @@ fn simulated_years_of_disturbances_break_no_invariant() {
             while world.now.mono < end {
                 let quiet = world.random.u64(..60 * HOUR_MS);
                 world.pass(quiet);
+                if world.is_dead {
+                    world.restart(false);
+                }
                 world.disturb();
             }
             let runs = world.last_run;

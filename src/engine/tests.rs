@@ -3,8 +3,10 @@
 use crate::clock::{Mono, Now, Wall};
 use crate::job::Retry;
 use crate::journal::State;
-use crate::journal::record::{Event as Recorded, Finished, JobFacts, Payload, Record, RunId, Usage};
-use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, Trigger};
+use crate::journal::record::{
+    Event as Recorded, Finished, JobFacts, Payload, Record, RunId, Stopping, Usage,
+};
+use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::{
     DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, Target,
@@ -30,6 +32,8 @@ pub(super) struct Rig {
     pub(super) engine: Engine,
     pub(super) now: Now,
     pub(super) log: Vec<Effect>,
+    /// Whether the journal takes nothing: then the test answers for it.
+    is_full: bool,
 }
 
 pub(super) const HOUR: i64 = 3_600_000;
@@ -41,7 +45,7 @@ impl Rig {
 
     fn restored(jobs: Vec<Loaded>, restored: Restored) -> Self {
         let now = Now { wall: Wall(START), mono: Mono(1_000_000_000) };
-        let mut rig = Self { engine: Engine::new(restored, 7), now, log: Vec::new() };
+        let mut rig = Self { engine: Engine::new(restored, 7), now, log: Vec::new(), is_full: false };
         rig.send(Event::Load(jobs));
         rig
     }
@@ -57,7 +61,15 @@ impl Rig {
             }
         }
         self.log.extend(effects.clone());
-        effects
+        let mut all = effects.clone();
+        for effect in effects {
+            if let Effect::Record(Recorded::Queued(queued)) = effect
+                && !self.is_full
+            {
+                all.extend(self.send(Event::Recorded { run: queued.id }));
+            }
+        }
+        all
     }
 
     fn pass(&mut self, ms: u64) -> Vec<Effect> {
@@ -94,6 +106,10 @@ impl Rig {
             unheld: Vec::new(),
         })
     }
+}
+
+fn stopping(run: RunId, reason: StopReason) -> Effect {
+    Effect::Record(Recorded::Stopping(Stopping { id: run, job: "a".into(), reason }))
 }
 
 fn starts(effects: &[Effect]) -> Vec<RunId> {
@@ -236,7 +252,7 @@ fn a_timeout_sends_the_stop_signal_then_ends_everything_after_the_grace() {
     rig.demand("a");
     rig.started(1);
     assert!(rig.pass(4_999).is_empty());
-    assert_eq!(rig.pass(1), [Effect::Signal { run: 1 }]);
+    assert_eq!(rig.pass(1), [stopping(1, StopReason::Timeout), Effect::Signal { run: 1 }]);
     assert!(rig.pass(999).is_empty());
     assert_eq!(rig.pass(1), [Effect::Kill { run: 1 }]);
     assert!(rig.pass(100_000).is_empty());
@@ -459,7 +475,7 @@ fn the_end_of_ebbd_gives_runs_their_grace_and_the_second_time_none() {
     rig.started(1);
     rig.demand("a");
     let effects = rig.send(Event::Shutdown);
-    assert_eq!(effects, [Effect::Signal { run: 1 }]);
+    assert_eq!(effects, [stopping(1, StopReason::Shutdown), Effect::Signal { run: 1 }]);
     assert_eq!(replies(&rig.demand("b")), [Reply::ShuttingDown]);
     assert_eq!(rig.send(Event::Shutdown), [Effect::Kill { run: 1 }]);
     let effects = rig.exited(1, Exit::Signal(9));
@@ -485,11 +501,11 @@ fn a_start_that_hangs_times_out_and_can_be_ended() {
     let timed = Policy { timeout_ms: Some(5_000), ..policy() };
     let mut rig = Rig::new(vec![loaded("a", timed)]);
     rig.demand("a");
-    assert_eq!(rig.pass(5_000), [Effect::Kill { run: 1 }]);
+    assert_eq!(rig.pass(5_000), [stopping(1, StopReason::Timeout), Effect::Kill { run: 1 }]);
     assert!(rig.pass(60_000).is_empty());
     assert_eq!(ends(&rig.exited(1, Exit::Signal(9)))[0].outcome, Outcome::Timeout);
     rig.demand("a");
-    assert_eq!(rig.send(Event::Shutdown), [Effect::Kill { run: 2 }]);
+    assert_eq!(rig.send(Event::Shutdown), [stopping(2, StopReason::Shutdown), Effect::Kill { run: 2 }]);
 }
 
 #[test]
@@ -508,7 +524,7 @@ fn a_file_with_a_problem_at_the_start_loses_nothing_of_its_job() {
         retry_of: None,
         payload: Payload::default(),
     };
-    let run = super::RestoredRun { queued_at: rig.now.wall, queued, started: None };
+    let run = super::RestoredRun { queued_at: rig.now.wall, queued, started: None, stopping: None };
     let mut engine = Engine::new(Restored { jobs: vec![facts], runs: vec![run], next_run: 8 }, 1);
     let _ = engine.handle(rig.now, Event::Refused(super::Refused::Names(vec!["a".into()])));
     assert_eq!(engine.handle(rig.now, Event::Load(Vec::new())), [], "nothing is removed, nothing is dropped");
@@ -521,10 +537,177 @@ fn a_file_with_a_problem_at_the_start_loses_nothing_of_its_job() {
 #[test]
 fn what_the_journal_could_not_take_does_not_run_later() {
     let mut rig = Rig::new(vec![loaded("a", policy())]);
-    rig.demand("a");
+    rig.is_full = true;
+    assert!(starts(&rig.demand("a")).is_empty());
     rig.send(Event::NotRecorded { run: 1 });
     assert_eq!(rig.engine.run_counts(), (0, 0));
     assert_eq!(rig.engine.next_wake(), super::Wake::default());
+}
+
+#[test]
+fn nothing_is_ended_for_a_demand_or_a_slot_that_the_journal_could_not_take() {
+    let retry = Retry { attempts: 3, delay_ms: 10 * 3_600_000, backoff: 1.0, max_delay_ms: 10 * 3_600_000 };
+    let replaced = Policy { overlap: Overlap::Replace, ..hourly() };
+    let mut rig = Rig::new(vec![loaded("a", replaced), loaded("b", Policy { retry, ..policy() })]);
+    rig.demand("b");
+    rig.started(1);
+    rig.exited(1, Exit::Code(1));
+    rig.demand("a");
+    rig.started(3);
+    rig.is_full = true;
+    let ends_something = |e: &Effect| {
+        matches!(e, Effect::Signal { .. } | Effect::Kill { .. })
+            || matches!(e, Effect::Record(Recorded::Finished(_) | Recorded::Stopping(_)))
+    };
+    for job in ["a", "b"] {
+        let effects = rig.demand(job);
+        assert!(!effects.iter().any(ends_something), "{effects:?}");
+        let (run, _) = accepted(&effects);
+        let effects = rig.send(Event::NotRecorded { run });
+        assert!(effects.is_empty(), "{effects:?}");
+    }
+    assert_eq!(rig.engine.run_counts(), (1, 1), "the run goes on, and the retry still waits");
+    let effects = rig.pass(3_600_000);
+    assert!(!effects.iter().any(ends_something), "{effects:?}");
+    let effects = rig.send(Event::Recorded { run: 6 });
+    assert!(effects.contains(&Effect::Signal { run: 3 }), "once it is written, it replaces: {effects:?}");
+}
+
+#[test]
+fn what_the_journal_takes_later_starts_then() {
+    let retry = Retry { attempts: 3, delay_ms: 1_000, backoff: 1.0, max_delay_ms: 1_000 };
+    let mut rig = Rig::new(vec![loaded("a", Policy { retry, ..policy() })]);
+    rig.demand("a");
+    rig.started(1);
+    rig.is_full = true;
+    rig.exited(1, Exit::Code(1));
+    assert!(starts(&rig.pass(5_000)).is_empty());
+    assert_eq!(rig.engine.next_wake(), super::Wake::default(), "and nobody is woken for it meanwhile");
+    let effects = rig.demand("a");
+    assert_eq!(accepted(&effects), (3, false), "nothing merges with what is not written");
+    rig.send(Event::NotRecorded { run: 3 });
+    assert_eq!(starts(&rig.send(Event::Recorded { run: 2 })), [2]);
+}
+
+#[test]
+fn a_refused_demand_that_may_not_be_on_disk_is_taken_back_or_ended() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    rig.demand("a");
+    rig.started(1);
+    rig.demand("a");
+    let end = ends(&rig.send(Event::NotDurable { run: 2 })).remove(0);
+    assert_eq!((end.id, end.outcome), (2, Outcome::Canceled));
+    let effects = rig.send(Event::NotDurable { run: 1 });
+    assert_eq!(effects, [stopping(1, StopReason::NotRecorded), Effect::Signal { run: 1 }]);
+    assert_eq!(ends(&rig.exited(1, Exit::Code(1)))[0].outcome, Outcome::Canceled);
+    assert_eq!(rig.engine.run_counts(), (0, 0));
+}
+
+#[test]
+fn the_retry_is_in_the_journal_before_the_end_that_it_follows() {
+    let retry = Retry { attempts: 3, delay_ms: 1_000, backoff: 1.0, max_delay_ms: 1_000 };
+    let mut rig = Rig::new(vec![loaded("a", Policy { retry, ..policy() })]);
+    rig.demand("a");
+    rig.started(1);
+    let effects = rig.exited(1, Exit::Unknown);
+    let at = |wanted: fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
+    let queued = at(|e| matches!(e, Effect::Record(Recorded::Queued(_))));
+    assert!(queued < at(|e| matches!(e, Effect::Record(Recorded::Finished(_)))));
+    assert_eq!(
+        ends(&effects)[0].outcome,
+        Outcome::Lost,
+        "and a lost run is tried again like one that failed"
+    );
+}
+
+/// What an ebbd that dies after these effects leaves to the next one.
+fn journal_of(effects: &[Effect]) -> Restored {
+    let mut journal = State::default();
+    for effect in effects {
+        if let Effect::Record(event) = effect {
+            journal.apply(&Record { at: Wall(START), event: event.clone() });
+        }
+    }
+    super::simulation::restored(&journal)
+}
+
+#[test]
+fn a_crash_after_any_record_leaves_neither_a_lost_retry_nor_a_second_one() {
+    let retry = Retry { attempts: 1, delay_ms: 1_000, backoff: 1.0, max_delay_ms: 1_000 };
+    let jobs = || vec![loaded("a", Policy { retry, ..policy() })];
+    let mut rig = Rig::new(jobs());
+    rig.demand("a");
+    rig.started(1);
+    let before = rig.log.len();
+    rig.exited(1, Exit::Code(1));
+    for cut in before..=rig.log.len() {
+        let mut next = Rig::restored(jobs(), journal_of(&rig.log[..cut]));
+        if next.engine.job_of(1).is_some() {
+            next.exited(1, Exit::Unknown);
+        }
+        let mut started = starts(&next.pass(2_000));
+        started.extend(starts(&next.pass(2_000)));
+        assert_eq!(started, [2], "after {cut} of {} effects", rig.log.len());
+    }
+}
+
+#[test]
+fn a_crash_after_any_record_of_a_replacing_demand_still_replaces_once_it_is_recorded() {
+    let jobs = || vec![loaded("a", Policy { overlap: Overlap::Replace, ..policy() })];
+    let mut rig = Rig::new(jobs());
+    rig.demand("a");
+    rig.started(1);
+    let before = rig.log.len();
+    rig.demand("a");
+    for cut in before..=rig.log.len() {
+        let next = Rig::restored(jobs(), journal_of(&rig.log[..cut]));
+        let is_accepted = next.engine.job_of(2).is_some();
+        let state = next.engine.job(JobIndex(0)).unwrap().runs[0].state;
+        assert_eq!(state, if is_accepted { "stopping" } else { "running" }, "after {cut} effects");
+    }
+}
+
+#[test]
+fn a_stop_holds_over_a_crash_whether_the_run_has_started_or_not() {
+    let retry = Retry { attempts: 3, delay_ms: 1_000, backoff: 1.0, max_delay_ms: 1_000 };
+    let jobs = || vec![loaded("a", Policy { retry, grace_ms: 500, ..policy() })];
+    let mut rig = Rig::new(jobs());
+    rig.demand("a");
+    rig.send(Event::Stop { client: 1, target: Target::Run(1) });
+    let mut next = Rig::restored(jobs(), journal_of(&rig.log));
+    assert!(starts(&next.log).is_empty());
+    assert_eq!(ends(&next.log)[0].outcome, Outcome::Canceled);
+    next.pass(0);
+    assert_eq!(next.engine.run_counts(), (0, 0), "and it is not tried again");
+    rig.started(1);
+    let mut next = Rig::restored(jobs(), journal_of(&rig.log));
+    assert_eq!(next.pass(500), [Effect::Kill { run: 1 }], "what is left of its grace counts on");
+    assert_eq!(ends(&next.exited(1, Exit::Signal(9)))[0].outcome, Outcome::Canceled);
+    assert_eq!(next.engine.run_counts(), (0, 0));
+}
+
+#[test]
+fn what_the_end_of_ebbd_kept_from_starting_starts_with_the_next_one_and_is_not_ended_by_the_one_after() {
+    let mut rig = Rig::new(vec![loaded("a", policy())]);
+    rig.demand("a");
+    rig.send(Event::Shutdown);
+    let next = Rig::restored(vec![loaded("a", policy())], journal_of(&rig.log));
+    assert_eq!(starts(&next.log), [1]);
+}
+
+#[test]
+fn a_slot_that_was_dealt_with_late_is_not_repeated_by_the_next_ebbd_however_close_the_slots_are() {
+    let every = Policy { every_ms: Some(1_000), catch_up: CatchUp::Once, ..policy() };
+    for late in [0, 900, 30_000] {
+        let mut rig = Rig::new(vec![loaded("a", every.clone()), loaded("b", hourly())]);
+        let wait = to_next_hour(&rig);
+        rig.pass(wait + late);
+        let dealt_with = |facts: JobFacts| facts.last_slot.unwrap().0;
+        let here = rig.engine.facts(JobIndex(1)).map(dealt_with).unwrap();
+        let journal = journal_of(&rig.log);
+        let there = journal.jobs.into_iter().find(|j| j.job == "b").map(dealt_with).unwrap();
+        assert!(here - there < 1_000, "{late} ms late: {here} is {} ms after what is written", here - there);
+    }
 }
 
 #[test]

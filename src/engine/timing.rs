@@ -5,11 +5,12 @@
 
 use crate::clock::{Now, Wall};
 use crate::journal::record::{Event as Recorded, Payload, Skipped};
-use crate::words::{CatchUp, Overlap, SkipReason, Trigger};
+use crate::limits;
+use crate::words::{CatchUp, Overlap, SkipReason, StopReason, Trigger};
 
 use super::event::JobIndex;
 use super::job::{Next, is_missed};
-use super::run::{Run, State, Why};
+use super::run::{Run, State};
 use super::{Effect, Engine, Shutdown};
 
 impl Engine {
@@ -68,18 +69,19 @@ impl Engine {
 
     fn slot_due(&mut self, index: usize, next: Next, now: Now, out: &mut Vec<Effect>) {
         let policy = std::rc::Rc::clone(&self.jobs[index].policy);
-        if is_missed(next.at, now.wall) && policy.catch_up == CatchUp::None {
-            self.skip(index, Trigger::Schedule, SkipReason::Missed, Some(next.slot), out);
-        } else {
-            // `every` counts from the start, which is now; a schedule's slot keeps its name.
-            let slot = if policy.scheduled { next.slot } else { now.wall };
-            self.fire(index, Trigger::Schedule, Some(slot), now, out);
-        }
+        let is_skipped = is_missed(next.at, now.wall) && policy.catch_up == CatchUp::None;
+        // `every` counts from the start, which is now; a schedule's slot keeps its name.
+        let slot = if policy.scheduled || is_skipped { next.slot } else { now.wall };
         // Every slot up to now has been dealt with, by this one run or by this one skip.
         let dealt_with = next.slot.max(now.wall);
         self.jobs[index].facts.last_slot = Some(dealt_with);
-        if is_missed(next.at, now.wall) {
-            // The run and the skip name one slot; that the later ones are dealt with too has to outlive ebbd as well.
+        if is_skipped {
+            self.skip(index, Trigger::Schedule, SkipReason::Missed, Some(slot), out);
+        } else {
+            self.fire(index, Trigger::Schedule, Some(slot), now, out);
+        }
+        if dealt_with.0.saturating_sub(slot.0) >= limits::SLOT_APART_MS {
+            // The run or the skip names one slot; that later ones are dealt with too has to outlive ebbd as well.
             out.push(Effect::Record(Recorded::Job(self.jobs[index].record())));
         }
         self.arm(index, now, out);
@@ -106,7 +108,10 @@ impl Engine {
             Overlap::Queue => (active + waiting > 0 && waiting >= usize::from(policy.queue_limit))
                 .then_some(SkipReason::QueueFull),
             Overlap::Replace => {
-                self.end_active(&name, Why::Replaced, now, out);
+                // What waits already takes the place; else the new run does, once the journal has it.
+                if self.runs.iter().any(|r| r.job == name && r.is_ready(now.mono)) {
+                    self.end_active(&name, StopReason::Replaced, now, out);
+                }
                 (waiting > 0).then_some(SkipReason::Running)
             }
             Overlap::Parallel => {
@@ -117,10 +122,7 @@ impl Engine {
             self.skip(index, trigger, reason, slot, out);
             return;
         }
-        let payload = Payload::default();
-        self.supersede_retries(&name, &payload, now, out);
-        self.enqueue(index, trigger, slot, payload, None, now, out);
-        self.pump(&name, now, out);
+        self.enqueue(index, trigger, slot, Payload::default(), None, now, out);
     }
 
     fn skip(
@@ -154,7 +156,7 @@ impl Engine {
                     let name = run.job.clone();
                     self.pump(&name, now, out);
                 }
-                State::Starting { .. } | State::Running { .. } => self.end(id, Why::Timeout, now, out),
+                State::Starting { .. } | State::Running { .. } => self.end(id, StopReason::Timeout, now, out),
                 State::Stopping { since, why, .. } => {
                     run.state = State::Stopping { since, why, kill_at: None };
                     out.push(Effect::Kill { run: id });

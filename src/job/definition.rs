@@ -130,7 +130,7 @@ pub struct Cpu {
 }
 
 /// Where a run's output goes and how much of it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// Default: file.
     pub to: OutputTo,
@@ -138,6 +138,9 @@ pub struct Output {
     pub max: u64,
     /// Files kept, the newest. Default: [`crate::limits::OUTPUT_KEEP_DEFAULT`].
     pub keep: u32,
+    /// What its lines in the systemd journal are known by (SYSLOG_IDENTIFIER). Default: the job's name.
+    #[serde(default)]
+    pub identifier: Option<String>,
 }
 
 /// What a demand may bring along.

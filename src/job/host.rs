@@ -30,6 +30,12 @@ pub trait Host {
     /// Whether this group may write to job files: root's, the daemon's own, or one that the operator has named.
     fn trusts_group(&self, gid: u32) -> bool;
 
+    /// Whether lines can be sent to the systemd journal.
+    ///
+    /// # Errors
+    /// Why not: what was tried and what the kernel said, one line, no full stop.
+    fn has_journal(&self) -> Result<(), String>;
+
     /// Whether everybody may write to job files and their directory. Only where the operator has said so, as for a
     /// volume of a container that has no other mode.
     fn trusts_everyone(&self) -> bool {
@@ -48,12 +54,20 @@ pub(crate) struct TestHost {
     pub(crate) groups: Vec<u32>,
     /// Answers `trusts_everyone`.
     pub(crate) everyone: bool,
+    /// Answers `has_journal`.
+    pub(crate) journal: bool,
 }
 
 #[cfg(test)]
 impl Default for TestHost {
     fn default() -> Self {
-        Self { known: vec!["root", "www-data", "1000"], users: None, groups: vec![0], everyone: false }
+        Self {
+            known: vec!["root", "www-data", "1000"],
+            users: None,
+            groups: vec![0],
+            everyone: false,
+            journal: true,
+        }
     }
 }
 
@@ -84,6 +98,10 @@ impl Host for TestHost {
 
     fn trusts_group(&self, gid: u32) -> bool {
         self.groups.contains(&gid)
+    }
+
+    fn has_journal(&self) -> Result<(), String> {
+        if self.journal { Ok(()) } else { Err("nobody listens at /run/test/socket".to_owned()) }
     }
 
     fn trusts_everyone(&self) -> bool {

@@ -152,11 +152,13 @@ keys! {
     Cpu "quota" Quota, Said("none"), r#""150%""#, ["cpu-quota", "max", "limit", "cpus"],
         "Most CPU time: `100%` is one whole CPU, `150%` one and a half.";
     Output "to" OutputTo, Value(r#""file""#), r#""inherit""#, ["stdout", "target", "log"],
-        "`file`: one file a run, for `ebb logs`. `inherit`: ebbd's own standard error. `null`: nowhere.";
+        "`file`: one file a run, for `ebb logs`. `journal`: the systemd journal, an entry a line, with the fields `EBB_JOB` and `EBB_RUN_ID`; `<3>` in front of a line is its priority, as sd-daemon(3) has it; where there is no journal, a file. `inherit`: ebbd's own standard error. `null`: nowhere.";
     Output "max" Size, Value(r#""64M""#), r#""1M""#, ["max-size", "limit", "size"],
         "Disk that one run's file may take; its oldest part goes first, and the run is not stopped. At least `64K`. Needs `to = \"file\"`.";
     Output "keep" Integer, Value("10"), "30", ["rotate", "files", "history"],
         "Files of this job that are kept, the newest. 1 to 10000. Needs `to = \"file\"`.";
+    Output "identifier" Text, Said("the job's name"), r#""search""#, ["syslog-identifier", "tag", "ident"],
+        "What the run's lines in the journal are known by: the field `SYSLOG_IDENTIFIER`, for `journalctl -t`. Needs `to = \"journal\"`.";
     Accept "args" Flag, Value("false"), "true", ["arguments", "parameters"],
         "Whether arguments may be appended to `command`.";
     Accept "environment" VariableNames, Value("[]"), r#"["SINCE"]"#, ["env", "vars", "variables"],

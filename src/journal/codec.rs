@@ -58,6 +58,7 @@ pub(super) fn from_line(line: &[u8]) -> Result<Record, Bad> {
         "resumed" => Event::Resumed { job: job()? },
         "queued" => Event::Queued(parse(line)?),
         "started" => Event::Started(parse(line)?),
+        "stopping" => Event::Stopping(parse(line)?),
         "finished" => Event::Finished(parse(line)?),
         "skipped" => Event::Skipped(parse(line)?),
         _ => return Err(Bad::UnknownEvent(head.event.into_owned())),

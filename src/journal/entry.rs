@@ -76,7 +76,8 @@ impl HistoryLine {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Queued(_)
-            | Event::Started(_) => None,
+            | Event::Started(_)
+            | Event::Stopping(_) => None,
         }
     }
 

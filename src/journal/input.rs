@@ -76,13 +76,22 @@ impl Inputs {
         Err(io::Error::new(io::ErrorKind::InvalidData, why))
     }
 
-    /// Hands the input of a run that has ended on to the run that tries it again.
+    /// Gives the input of a run that has ended to the run that tries it again as well. Comes before the `Queued` of the
+    /// retry is appended; the run's own is for [`Self::remove`] afterwards, so that a crash in between loses none.
     ///
     /// # Errors
-    /// It can't be renamed, or not be brought to disk under its new name.
+    /// It can't be linked, or not be brought to disk under its new name.
     pub fn pass_on(&self, ended: RunId, retry: RunId) -> io::Result<()> {
         let (from, to) = (self.path(ended), self.path(retry));
-        std::fs::rename(&from, &to).map_err(tried("rename the input", &from))?;
+        match std::fs::hard_link(&from, &to) {
+            // From a try that was cut short; nothing else can have this number.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            // A file system without links.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EPERM | libc::EOPNOTSUPP)) => {
+                std::fs::rename(&from, &to).map_err(tried("rename the input", &from))?;
+            }
+            linked => linked.map_err(tried("link the input", &from))?,
+        }
         sync_dir(&self.dir()).map_err(tried("sync", &self.dir()))
     }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Wall;
-use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
+use crate::words::{Enforcement, Outcome, SkipReason, StopReason, Trigger};
 
 /// Number of a run; it counts up for as long as the state directory lives and is never used twice.
 pub type RunId = u64;
@@ -47,6 +47,8 @@ pub enum Event {
     Queued(Queued),
     /// The run's program was started.
     Started(Started),
+    /// ebb ends the run: whoever finds it after a crash goes on with that, and does not take it for a failure.
+    Stopping(Stopping),
     /// The run ended, or never started; exactly one for each `Queued`.
     Finished(Finished),
     /// A trigger did not become a run.
@@ -55,8 +57,18 @@ pub enum Event {
 
 impl Event {
     /// The words of all events; another one is of a newer version.
-    pub const WORDS: &'static [&'static str] =
-        &["opened", "job", "job-removed", "paused", "resumed", "queued", "started", "finished", "skipped"];
+    pub const WORDS: &'static [&'static str] = &[
+        "opened",
+        "job",
+        "job-removed",
+        "paused",
+        "resumed",
+        "queued",
+        "started",
+        "stopping",
+        "finished",
+        "skipped",
+    ];
 }
 
 /// ebbd started.
@@ -169,6 +181,17 @@ pub struct Started {
     /// The directories of its control groups; empty where it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cgroups: Vec<String>,
+}
+
+/// It was decided that a run ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// The run.
+    pub id: RunId,
+    /// Of which job.
+    pub job: String,
+    /// Why.
+    pub reason: StopReason,
 }
 
 /// How a run ended, with every fact that `ebb history` shows.

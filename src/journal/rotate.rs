@@ -44,8 +44,8 @@ impl Step {
 pub(super) type Before<'a> = &'a mut dyn FnMut(Step) -> io::Result<()>;
 
 impl Writer {
-    /// Begins a new segment whose head is `snapshot`: `Opened` first, then the `Queued` and `Started` of every run that
-    /// has not finished, each with the `at` that it had (it is when the run was queued and started), then the facts of
+    /// Begins a new segment whose head is `snapshot`: `Opened` first, then the `Queued`, `Started` and `Stopping` of every
+    /// run that has not finished, each with the `at` that it had (it is when the run was queued and started), then the facts of
     /// every job, which say whether it is paused. They come last to have the last word: a run in the head is old, and
     /// must not pass for the job's latest. `now` names the old segment. What the snapshot says is on disk afterwards,
     /// and (unless a sync has failed) so is all that was appended before. The oldest segments beyond
@@ -164,15 +164,15 @@ impl Part {
     /// The part that `event` belongs to, or `None` where it may not stand there.
     const fn then(self, event: &Event) -> Option<Self> {
         match (self, event) {
-            (Self::Nothing, Event::Opened(_)) | (Self::Runs, Event::Queued(_) | Event::Started(_)) => {
-                Some(Self::Runs)
-            }
+            (Self::Nothing, Event::Opened(_))
+            | (Self::Runs, Event::Queued(_) | Event::Started(_) | Event::Stopping(_)) => Some(Self::Runs),
             (Self::Runs | Self::Jobs, Event::Job(_) | Event::Paused { .. }) => Some(Self::Jobs),
             (
                 Self::Nothing | Self::Runs | Self::Jobs,
                 Event::Opened(_)
                 | Event::Queued(_)
                 | Event::Started(_)
+                | Event::Stopping(_)
                 | Event::Job(_)
                 | Event::Paused { .. }
                 | Event::JobRemoved { .. }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{Event, Finished, JobFacts, Opened, Payload, Queued, Record, RunId, Skipped, Started};
+use super::record::{
+    Event, Finished, JobFacts, Opened, Payload, Queued, Record, RunId, Skipped, Started, Stopping,
+};
 use crate::clock::Wall;
-use crate::words::Trigger;
+use crate::words::{StopReason, Trigger};
 
 /// The sum of all records so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct OpenRun {
     pub queued: Queued,
     /// Its start, where it has started.
     pub started: Option<OpenStart>,
+    /// When and why ebb began to end it, where it did. It may not have started by then.
+    pub stopping: Option<(Wall, StopReason)>,
 }
 
 /// The start of a run that has not ended.
@@ -67,6 +71,7 @@ impl State {
             }
             Event::Queued(queued) => self.queue(at, queued),
             Event::Started(started) => self.start(at, started),
+            Event::Stopping(stopping) => self.stop(at, stopping),
             Event::Finished(finished) => self.finish(finished),
             Event::Skipped(skipped) => self.skip(skipped),
         }
@@ -96,7 +101,11 @@ impl State {
             .chain(self.runs.values().flat_map(move |run| {
                 let queued = record(run.queued_at, Event::Queued(run.queued.clone()));
                 let started = run.started.as_ref().map(|s| record(s.at, Event::Started(s.started.clone())));
-                std::iter::once(queued).chain(started)
+                let stopping = run.stopping.map(|(at, reason)| {
+                    let (id, job) = (run.queued.id, run.queued.job.clone());
+                    record(at, Event::Stopping(Stopping { id, job, reason }))
+                });
+                std::iter::once(queued).chain(started).chain(stopping)
             }))
             .chain(self.jobs.values().map(move |facts| record(at, Event::Job(facts.clone()))))
     }
@@ -106,6 +115,10 @@ impl State {
             for start in self.runs.values_mut().filter_map(|run| run.started.as_mut()) {
                 start.rebooted = true;
             }
+        }
+        // The end of ebbd that kept a run from starting is over.
+        for run in self.runs.values_mut().filter(|run| run.started.is_none()) {
+            run.stopping = run.stopping.filter(|(_, reason)| *reason != StopReason::Shutdown);
         }
         self.next_run = self.next_run.max(opened.next_run);
         self.opened = Some(opened.clone());
@@ -134,6 +147,7 @@ impl State {
             queued_at: at,
             queued: queued.clone(),
             started: None,
+            stopping: None,
         });
     }
 
@@ -153,11 +167,19 @@ impl State {
                 payload: Payload::default(),
             },
             started: None,
+            stopping: None,
         });
         run.started.get_or_insert_with(|| OpenStart { at, started: started.clone(), rebooted: false });
         if let Some(facts) = self.jobs.get_mut(&started.job) {
             facts.last_start = Some(at);
             facts.last_run = facts.last_run.max(Some(started.id));
+        }
+    }
+
+    /// The first reason counts, as it does while ebbd lives.
+    fn stop(&mut self, at: Wall, stopping: &Stopping) {
+        if let Some(run) = self.runs.get_mut(&stopping.id) {
+            run.stopping.get_or_insert((at, stopping.reason));
         }
     }
 

@@ -77,6 +77,12 @@ impl Writer {
         self.segment.len() >= self.rotate_at || self.segment.is_suspect()
     }
 
+    /// Whether a sync has failed since the last rotation, so that nothing that was appended is sure to be on disk.
+    #[must_use]
+    pub const fn is_suspect(&self) -> bool {
+        self.segment.is_suspect()
+    }
+
     /// The state directory.
     #[must_use]
     pub fn dir(&self) -> &Path {

@@ -144,13 +144,16 @@ pub struct NextReply {
     pub paused: bool,
 }
 
-/// A run's output; its file descriptor comes with the reply (SCM_RIGHTS).
+/// A run's output; its file descriptor comes with the reply (SCM_RIGHTS), unless it is in the systemd journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogFile {
     /// Which run.
     pub run: RunId,
     /// Whether the run has ended, so that nothing more will come.
     pub finished: bool,
+    /// What finds it in the systemd journal: matches for journalctl(1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journal: Vec<String>,
 }
 
 /// What is being ended.
@@ -198,6 +201,9 @@ pub struct DoctorReport {
     pub job_count: u64,
     /// Problems that keep files from being in force.
     pub problems: Vec<String>,
+    /// What goes otherwise than job files say, and why; a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// Jobs with limits that nothing here holds: `name: [cpu], pids-max`.
     #[serde(default)]
     pub unheld: Vec<String>,

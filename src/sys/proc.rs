@@ -66,6 +66,21 @@ pub fn shared_bytes(pid: i32) -> Option<u64> {
     Some(pages * u64::try_from(page).ok()?)
 }
 
+/// Whether `NAME=value` is in the environment that the process was started with (proc_pid_environ(5)). False where it has
+/// gone or may not be looked at.
+#[must_use]
+pub fn has_variable(pid: i32, variable: &str) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|&b| b == 0).any(|one| one == variable.as_bytes())
+}
+
+/// What a process was called with, program first (proc_pid_cmdline(5)). `None`: it has gone, or that is no text.
+#[must_use]
+pub fn arguments(pid: i32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(text.strip_suffix('\0')?.split('\0').map(str::to_owned).collect())
+}
+
 /// The kernel's id of this boot; a pid of another boot means nothing.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::cgroup::{CgroupConfig, Ladder, Leaf};
 use super::child::{Exit, Reaped, reap};
-use super::spawn::{ExecResult, SpawnSpec, Spawned, spawn};
+use super::spawn::{ExecResult, Place, SpawnSpec, Spawned, spawn};
 
 /// Long enough for a busy machine, in milliseconds.
 pub(crate) const LONG: u16 = 20_000;
@@ -103,7 +103,14 @@ pub(crate) fn shell(line: &str) -> SpawnSpec {
 pub(crate) fn start(spec: &SpawnSpec, leaf: Option<&Leaf>) -> Spawned {
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
     let fd = null.as_fd();
-    spawn(spec, [fd, fd, fd], leaf).unwrap()
+    spawn(spec, [fd, fd, fd], leaf, None).unwrap()
+}
+
+/// Starts it without input and output, and with a place for its note.
+pub(crate) fn start_noting(spec: &SpawnSpec, place: Place<'_>) -> Spawned {
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let fd = null.as_fd();
+    spawn(spec, [fd, fd, fd], None, Some(place)).unwrap()
 }
 
 /// Waits until it has reached its program, or not.
@@ -122,7 +129,7 @@ pub(crate) fn end(child: &Spawned) -> Reaped {
 pub(crate) fn output(spec: &SpawnSpec, leaf: Option<&Leaf>) -> String {
     let null = File::open("/dev/null").unwrap();
     let mut file = tempfile::tempfile().unwrap();
-    let child = spawn(spec, [null.as_fd(), file.as_fd(), file.as_fd()], leaf).unwrap();
+    let child = spawn(spec, [null.as_fd(), file.as_fd(), file.as_fd()], leaf, None).unwrap();
     let result = exec_result(&child);
     let exit = end(&child).exit;
     file.rewind().unwrap();

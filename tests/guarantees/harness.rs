@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ pub(crate) struct Ebbd {
     wrapper: Vec<String>,
     variables: Vec<(String, String)>,
     uid: Option<u32>,
+    listener: Option<UnixListener>,
 }
 
 impl Ebbd {
@@ -43,6 +45,7 @@ impl Ebbd {
             wrapper: Vec::new(),
             variables: Vec::new(),
             uid: None,
+            listener: None,
         };
         for (name, text) in jobs {
             ebbd.write_job(name, text);
@@ -76,6 +79,12 @@ impl Ebbd {
         self
     }
 
+    /// Hands a listening socket over to it, and to each that follows, as a service manager does (sd_listen_fds(3)).
+    pub(crate) fn handed(mut self, listener: UnixListener) -> Self {
+        self.listener = Some(listener);
+        self.under(&["sh", "-c", "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"", "sh"])
+    }
+
     /// Starts it and waits until it is ready.
     pub(crate) fn go(mut self) -> Self {
         self.spawn();
@@ -85,6 +94,11 @@ impl Ebbd {
 
     /// Starts the process alone.
     pub(crate) fn spawn(&mut self) {
+        self.child = Some(self.command().spawn().unwrap());
+    }
+
+    /// What starts it.
+    pub(crate) fn command(&self) -> Command {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let words: Vec<&str> =
             self.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_ebbd")]).collect();
@@ -92,8 +106,9 @@ impl Ebbd {
         command.args(&words[1..]);
         command.arg("--jobs").arg(self.path("jobs")).arg("--state").arg(self.path("state"));
         command.arg("--socket").arg(self.socket()).args(&self.flags);
+        let listener = self.listener.as_ref().map(|listener| listener.try_clone().unwrap());
         command
-            .stdin(Stdio::null())
+            .stdin(listener.map_or_else(Stdio::null, |listener| OwnedFd::from(listener).into()))
             .stdout(Stdio::null())
             .stderr(log)
             .env("LANG", "C.UTF-8")
@@ -104,7 +119,7 @@ impl Ebbd {
             use std::os::unix::process::CommandExt;
             command.uid(uid).gid(uid);
         }
-        self.child = Some(command.spawn().unwrap());
+        command
     }
 
     pub(crate) fn wait_ready(&mut self) {

@@ -24,7 +24,9 @@ fn every_verb_is_listed_and_has_a_help_of_its_own() {
     let help = parse("ebb --help").unwrap_err();
     assert_eq!((help.kind(), help.exit_code()), (ErrorKind::DisplayHelp, 0));
     let help = help.to_string();
-    for verb in "run-now status next history logs stop pause resume reload check doctor help".split(' ') {
+    for verb in
+        "run-now status next history logs stop pause resume reload check doctor completions help".split(' ')
+    {
         let line = help.lines().find(|line| line.trim_start().starts_with(verb)).unwrap();
         assert!(line.split_whitespace().count() > 3, "{line}");
         if verb != "help" {

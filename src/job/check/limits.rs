@@ -3,12 +3,13 @@
 use toml::de::DeValue;
 
 use crate::job::definition::{Cpu, Memory, Output};
+use crate::job::host::Host;
 use crate::job::kinds::Table::{self, Cpu as InCpu, Memory as InMemory, Output as InOutput, Root};
 use crate::job::read::{Read, Reader};
 use crate::job::units::{Bytes, Quota};
 use crate::limits::{
-    CPU_WEIGHT_MAX, MEMORY_MIN, NICE_RANGE, OOM_SCORE_ADJUST_RANGE, OUTPUT_KEEP_DEFAULT, OUTPUT_KEEP_MAX,
-    OUTPUT_MAX_DEFAULT, OUTPUT_MAX_MIN, PIDS_MAX_MAX,
+    CPU_WEIGHT_MAX, IDENTIFIER_MAX, MEMORY_MIN, NICE_RANGE, OOM_SCORE_ADJUST_RANGE, OUTPUT_KEEP_DEFAULT,
+    OUTPUT_KEEP_MAX, OUTPUT_MAX_DEFAULT, OUTPUT_MAX_MIN, PIDS_MAX_MAX,
 };
 use crate::words::{EnforcementWish, OutputTo};
 
@@ -104,25 +105,45 @@ pub(super) fn enforcement(reader: &mut Reader<'_>) -> EnforcementWish {
     reader.word(Root, "enforcement").map_or(EnforcementWish::Best, |read| read.value)
 }
 
-pub(super) fn output(reader: &mut Reader<'_>) -> Output {
+pub(super) fn output(reader: &mut Reader<'_>, host: &dyn Host) -> Output {
     let to = reader.word::<OutputTo>(InOutput, "to").map_or(OutputTo::File, |read| read.value);
     let max = at_least(reader, InOutput, "max", OUTPUT_MAX_MIN);
     let keep = reader.whole(InOutput, "keep", 1..=i64::from(OUTPUT_KEEP_MAX));
-    if to != OutputTo::File {
-        for name in ["max", "keep"] {
-            if let Some(span) = reader.name_span(InOutput, name) {
-                let message = format!("`output.{name}` does nothing with `to = \"{to}\"`");
-                reader.report.error_help(
-                    &span,
-                    message,
-                    format!("write `to = \"file\"`, or take `{name}` out"),
-                );
-            }
+    let identifier = identifier(reader);
+    for (name, needed) in
+        [("max", OutputTo::File), ("keep", OutputTo::File), ("identifier", OutputTo::Journal)]
+    {
+        if let Some(span) = reader.name_span(InOutput, name).filter(|_| to != needed) {
+            let message = format!("`output.{name}` does nothing with `to = \"{to}\"`");
+            let help = format!("write `to = \"{needed}\"`, or take `{name}` out");
+            reader.report.error_help(&span, message, help);
         }
+    }
+    if to == OutputTo::Journal
+        && let Err(why) = host.has_journal()
+        && let Some(span) = reader.entry(InOutput, "to").map(|entry| entry.value.span())
+    {
+        let message = format!("there is no systemd journal here: {why}");
+        reader.report.warning(
+            &span,
+            message,
+            "as long as there is none, output goes to files, as with `to = \"file\"`",
+        );
     }
     Output {
         to,
         max: max.map_or(OUTPUT_MAX_DEFAULT, |read| read.value),
         keep: keep.and_then(|read| u32::try_from(read.value).ok()).unwrap_or(OUTPUT_KEEP_DEFAULT),
+        identifier,
     }
+}
+
+fn identifier(reader: &mut Reader<'_>) -> Option<String> {
+    let text = reader.text(InOutput, "identifier")?;
+    if (1..=IDENTIFIER_MAX).contains(&text.value.len()) {
+        return Some(text.value.to_owned());
+    }
+    let message = format!("`output.identifier` is {} bytes long", text.value.len());
+    reader.report.error_help(&text.span, message, format!("it is from 1 to {IDENTIFIER_MAX} bytes long"));
+    None
 }

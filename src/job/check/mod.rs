@@ -85,7 +85,7 @@ fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definit
         nice: limits::nice(reader),
         oom_score_adjust: limits::oom_score_adjust(reader),
         enforcement: limits::enforcement(reader),
-        output: limits::output(reader),
+        output: limits::output(reader, host),
         accept: access::accept(reader),
         allow: access::allow(reader),
         name,

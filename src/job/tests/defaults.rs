@@ -41,7 +41,12 @@ fn a_job_of_one_line_has_the_written_defaults_and_no_hidden_limit() {
         nice: 0,
         oom_score_adjust: None,
         enforcement: EnforcementWish::Best,
-        output: Output { to: OutputTo::File, max: OUTPUT_MAX_DEFAULT, keep: OUTPUT_KEEP_DEFAULT },
+        output: Output {
+            to: OutputTo::File,
+            max: OUTPUT_MAX_DEFAULT,
+            keep: OUTPUT_KEEP_DEFAULT,
+            identifier: None,
+        },
         accept: Accept::default(),
         allow: Allow::default(),
     };
@@ -144,7 +149,7 @@ fn a_file_with_all_keys_means_what_it_says() {
         nice: -5,
         oom_score_adjust: Some(-1000),
         enforcement: EnforcementWish::Required,
-        output: Output { to: OutputTo::File, max: 65_536, keep: 30 },
+        output: Output { to: OutputTo::File, max: 65_536, keep: 30, identifier: None },
         accept: Accept { args: true, environment: strings(&["SINCE", "_x1"]), input: true },
         allow: Allow { run: strings(&["deploy", "@web", "1000"]), view: strings(&["@support"]) },
     };

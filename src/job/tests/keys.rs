@@ -9,6 +9,7 @@ fn companions(key: &Key) -> &'static str {
         "jitter" | "catch-up" | "timezone" => "schedule = \"0 3 * * *\"",
         "max-parallel" => "overlap = \"parallel\"",
         "retry.delay" | "retry.backoff" | "retry.max-delay" => "retry.attempts = 3",
+        "output.identifier" => "output.to = \"journal\"",
         "memory.high" => "timeout = \"1h\"",
         _ => "",
     }

@@ -1,6 +1,10 @@
 //! What people read about keys, and about values that do not go together, word for word.
 
-use super::{told, with_command};
+use std::path::Path;
+
+use super::{print, told, with_command};
+use crate::job::{TestHost, check_text};
+use crate::words::OutputTo;
 
 #[test]
 fn keys_in_the_wrong_place_are_sent_to_the_right_one() {
@@ -65,7 +69,7 @@ help: write `max`
 jobs.d/indexer.toml:17:1: there is no key `colour` in `[output]`
   17 | colour = true
      | ^^^^^^
-help: the keys of `[output]` are: to, max, keep
+help: the keys of `[output]` are: to, max, keep, identifier
 "#;
     assert_eq!(told(text), expected);
 }
@@ -158,6 +162,14 @@ help: write `to = "file"`, or take `keep` out
 "#
     );
     assert_eq!(
+        told(&with_command(r#"output.identifier = "search""#)),
+        r#"jobs.d/indexer.toml:2:8: `output.identifier` does nothing with `to = "file"`
+  2 | output.identifier = "search"
+    |        ^^^^^^^^^^
+help: write `to = "journal"`, or take `identifier` out
+"#
+    );
+    assert_eq!(
         told(&with_command(r#"schedule = ["@daily", "@daily"]"#)),
         r#"jobs.d/indexer.toml:2:23: this schedule is there twice
   2 | schedule = ["@daily", "@daily"]
@@ -185,6 +197,23 @@ help: set a `timeout` too, so that a run that crawls ends
 help: write `success-codes = [0, 1, 2]` if 0 is success too
 "#
     );
+}
+
+#[test]
+fn a_journal_that_is_not_there_is_a_warning_and_the_job_is_good() {
+    let host = TestHost { journal: false, ..TestHost::default() };
+    let text = with_command("output.to = \"journal\"");
+    let (job, warnings) = check_text(Path::new("jobs.d/indexer.toml"), &text, &host).unwrap();
+    assert_eq!(job.output.to, OutputTo::Journal);
+    assert_eq!(
+        print(&warnings),
+        r#"jobs.d/indexer.toml:2:13: warning: there is no systemd journal here: nobody listens at /run/test/socket
+  2 | output.to = "journal"
+    |             ^^^^^^^^^
+help: as long as there is none, output goes to files, as with `to = "file"`
+"#
+    );
+    assert_eq!(told(&text), "");
 }
 
 #[test]

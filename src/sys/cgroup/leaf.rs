@@ -109,6 +109,13 @@ impl Leaf {
         self.v2.iter().chain(&self.v1).map(|dir| dir.to_string_lossy().into_owned()).collect()
     }
 
+    /// Whether the kernel counts the memory of the run here.
+    #[must_use]
+    pub fn holds_memory(&self) -> bool {
+        let v2 = self.v2.as_ref().is_some_and(|dir| dir.join("memory.max").exists());
+        v2 || self.v1_with("memory.limit_in_bytes").is_some()
+    }
+
     /// The directory that knows the run's processes.
     pub(super) fn tracking(&self) -> Option<&Path> {
         self.v2.as_deref().or_else(|| self.v1.first().map(PathBuf::as_path))

@@ -4,6 +4,7 @@
 //! cgroup v2 is taken where it can be used, cgroup v1 for what v2 lacks (the hybrid layout: v2 tracks, v1 limits).
 //! Everything lies below ebbd's own cgroup, in a base directory with a name of its own, one leaf a run.
 
+mod choice;
 mod files;
 mod kill;
 mod leaf;
@@ -28,10 +29,14 @@ use crate::words::Enforcement;
 pub struct CgroupConfig {
     /// Name of the base directory: stable for one state directory, different for another, such as `ebb-1a2b3c4d`.
     pub name: String,
-    /// The cgroup below which the base is made, as `/proc/self/cgroup` writes it (`/system.slice/jobs`), the same in every
-    /// hierarchy. It must exist, and must hold no process where controllers are to be handed on. Default: ebbd's own.
+    /// The cgroup below which the base is made, the same in every hierarchy: as `/proc/self/cgroup` writes it
+    /// (`/system.slice/jobs`), or without a leading slash a sibling of ebbd's own (`jobs.service`). It must exist, and must
+    /// hold no process where controllers are to be handed on. Where it can't be used, and by default: ebbd's own.
     pub parent: Option<PathBuf>,
 }
+
+/// The directory of [`Ladder::shelter`] in a base.
+const SHELTER: &str = "carriers";
 
 /// What knows the processes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +70,8 @@ pub struct Ladder {
     pids: Option<PathBuf>,
     cpuacct: Option<PathBuf>,
     watchdog: bool,
+    /// The first of the reasons, where the cgroup that was named could not be used.
+    displaced: Option<String>,
     reasons: Vec<String>,
 }
 
@@ -92,7 +99,7 @@ impl Ladder {
         };
         reasons.append(&mut layout.hidden);
         match &layout.v2 {
-            Some(at) => ladder.v2 = v2::prepare(at, config, reasons),
+            Some(at) => ladder.v2 = v2::prepare(at, config, &mut ladder.displaced, reasons),
             None => reasons.push("no cgroup v2 file system is mounted here (/proc/self/mountinfo)".into()),
         }
         let lacks = |name| !ladder.v2.as_ref().is_some_and(|base| base.controllers.contains(&name));
@@ -100,7 +107,7 @@ impl Ladder {
             if ["memory", "cpu", "pids"].into_iter().any(lacks) {
                 reasons.push("no cgroup v1 hierarchy is mounted here that could stand in".into());
             }
-            return ladder;
+            return ladder.settled();
         }
         let mut failures = Vec::new();
         let mut need =
@@ -120,7 +127,19 @@ impl Ladder {
                 reasons.extend(v1::sentences("track runs", &failures));
             }
         }
-        ladder
+        ladder.displaced = ladder.displaced.take().or_else(|| ladder.v1_instead(&layout, config));
+        ladder.settled()
+    }
+
+    fn settled(mut self) -> Self {
+        self.reasons.splice(0..0, self.displaced.clone());
+        self
+    }
+
+    /// Why runs are not below the cgroup that was named ([`CgroupConfig::parent`]), if so; also the first of the reasons.
+    #[must_use]
+    pub fn displaced(&self) -> Option<&str> {
+        self.displaced.as_deref()
     }
 
     fn v2_has(&self, controller: &str) -> bool {
@@ -235,6 +254,29 @@ impl Ladder {
         Ok(())
     }
 
+    /// The place of processes that serve runs without being part of one: beside the leaves, without limits, and never
+    /// swept. `None`: there are no cgroups here.
+    ///
+    /// # Errors
+    /// A directory could not be made.
+    pub fn shelter(&self) -> io::Result<Option<Leaf>> {
+        self.shelters().try_for_each(|dir| files::make_dir(&dir))?;
+        Ok(self.sheltered())
+    }
+
+    /// The same as it is: `None` where nobody has needed it yet.
+    #[must_use]
+    pub fn sheltered(&self) -> Option<Leaf> {
+        let mut leaf = Leaf::named(SHELTER.to_owned());
+        self.shelters().for_each(|dir| leaf.found(dir));
+        (!leaf.is_empty()).then_some(leaf)
+    }
+
+    fn shelters(&self) -> impl Iterator<Item = PathBuf> {
+        let bases = self.v2.iter().map(|base| &base.dir).chain(&self.tracker);
+        bases.map(|base| base.join(SHELTER))
+    }
+
     /// Opens the leaf that a run was recorded with, after a restart. `None` where no directory of it is left.
     ///
     /// # Errors
@@ -273,6 +315,8 @@ impl Ladder {
     pub fn remove_base(&self) -> io::Result<()> {
         let mut result = Ok(());
         for dir in self.bases() {
+            // Where somebody is still in it, the base says so.
+            let _ = remove_dir(&dir.join(SHELTER));
             let removed = match &self.v2 {
                 Some(base) if base.dir == dir => v2::undo(base),
                 Some(_) | None => remove_dir(dir),

@@ -480,6 +480,30 @@ fn a_parent_that_was_configured_is_used_in_place_of_our_own() {
 }
 
 #[test]
+fn a_named_sibling_is_used_and_where_it_is_not_there_our_own_is_and_that_is_the_first_thing_said() {
+    let (root, own) = pure_v2("system.slice/ebbd.service", "memory", "memory", "1");
+    let slice = root.path().join("cg/system.slice");
+    let runs = slice.join("ebb-runs.service");
+    let config = CgroupConfig { parent: Some("ebb-runs.service".into()), ..config() };
+    give(&own.join(&config.name), &["cgroup.procs", "cgroup.subtree_control"]);
+    give(&own.join(&config.name).join("probe"), &LEAF_FILES);
+    let ladder = Ladder::detect_below(root.path(), &config);
+    let said = ladder.displaced().unwrap();
+    assert!(said.contains("ebb-runs.service") && said.ends_with("there is no such cgroup"), "{said}");
+    assert_eq!((ladder.reasons()[0].as_str(), ladder.bases()), (said, vec![&*own.join(&config.name)]));
+
+    give(&slice, &["cgroup.procs"]);
+    give(&runs.join(&config.name), &["cgroup.procs", "cgroup.subtree_control"]);
+    give(&runs.join(&config.name).join("probe"), &LEAF_FILES);
+    give(&runs, &["cgroup.procs"]);
+    fs::write(runs.join("cgroup.controllers"), "memory").unwrap();
+    fs::write(runs.join("cgroup.subtree_control"), "memory").unwrap();
+    let ladder = Ladder::detect_below(root.path(), &config);
+    assert_eq!(ladder.displaced(), None);
+    assert_eq!((ladder.memory(), ladder.bases()), (Enforcement::CgroupV2, vec![&*runs.join(&config.name)]));
+}
+
+#[test]
 fn quotas_are_as_the_kernel_takes_them() {
     assert_eq!(limits::cpu_quota(1500), (150_000, 100_000));
     assert_eq!(limits::cpu_quota(10), (1000, 100_000));

@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use super::CgroupConfig;
 use super::files::{make_dir, write};
 use super::mounts::{Hierarchy, Layout};
+use super::{CgroupConfig, choice};
 use crate::sys::raw::{self, because};
 
 /// Hierarchies that can track a run's processes where there is no cgroup v2, best first: the freezer can hold a fork bomb
@@ -65,10 +65,8 @@ fn try_base(at: &Hierarchy, controller: &str, config: &CgroupConfig) -> io::Resu
             format!("{} is mounted read-only; give the container a writable one", at.mount.display()),
         ));
     }
-    let parent = match &config.parent {
-        Some(chosen) => at.mount.join(chosen.strip_prefix("/").unwrap_or(chosen)),
-        None => at.own.clone(),
-    };
+    let named = choice::named(at, config).filter(|named| named.is_dir());
+    let parent = named.unwrap_or_else(|| at.own.clone());
     let base = parent.join(&config.name);
     make_dir(&base)?;
     // Before Linux 5.11 a cgroup did not count what its children use unless told to.

@@ -7,9 +7,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::CgroupConfig;
 use super::files::{make_dir, read, write};
 use super::mounts::Hierarchy;
+use super::{CgroupConfig, choice};
 
 /// The child of the delegated cgroup that ebbd itself moves into, so that controllers can be handed out beside it
 /// ("no internal processes"). A unit may name it as well: `DelegateSubgroup=daemon`.
@@ -29,10 +29,18 @@ pub(crate) struct Base {
     enabled: Vec<&'static str>,
     /// Whether ebbd moved itself into [`DAEMON_LEAF`].
     moved: bool,
+    /// Whether the cgroup above is one that was named, and so ebbd's alone.
+    named: bool,
 }
 
-/// Makes the base and hands it every controller that can be had; what can't be had goes into `reasons`.
-pub(crate) fn prepare(at: &Hierarchy, config: &CgroupConfig, reasons: &mut Vec<String>) -> Option<Base> {
+/// Makes the base and hands it every controller that can be had; what can't be had goes into `reasons`, and that the cgroup
+/// that was named can't be used into `displaced`.
+pub(crate) fn prepare(
+    at: &Hierarchy,
+    config: &CgroupConfig,
+    displaced: &mut Option<String>,
+    reasons: &mut Vec<String>,
+) -> Option<Base> {
     let mount = at.mount.display();
     if at.read_only {
         reasons.push(format!(
@@ -41,7 +49,16 @@ pub(crate) fn prepare(at: &Hierarchy, config: &CgroupConfig, reasons: &mut Vec<S
         ));
         return None;
     }
-    let parent = parent(at, config);
+    let (parent, named) = match choice::named(at, config) {
+        None => (own_parent(at, config), false),
+        Some(named) => match choice::make_base(at, &named, &config.name) {
+            Ok(_) => (named, true),
+            Err(why) => {
+                *displaced = Some(choice::instead(&named, &why));
+                (own_parent(at, config), false)
+            }
+        },
+    };
     let dir = parent.join(&config.name);
     let made = make_dir(&dir).and_then(|()| may_join(&at.own, &dir, &at.mount));
     if let Err(e) = made {
@@ -49,7 +66,7 @@ pub(crate) fn prepare(at: &Hierarchy, config: &CgroupConfig, reasons: &mut Vec<S
         let _ = std::fs::remove_dir(&dir);
         return None;
     }
-    let mut base = Base { dir, ..Base::default() };
+    let mut base = Base { dir, named, ..Base::default() };
     enable(at, &parent, &mut base, reasons);
     if let Some(why) = no_domain(&base.dir) {
         reasons.push(why);
@@ -66,12 +83,9 @@ pub(crate) fn prepare(at: &Hierarchy, config: &CgroupConfig, reasons: &mut Vec<S
     Some(base)
 }
 
-/// The cgroup below which the base belongs: the one that was configured, else ebbd's own, else (where ebbd already sits in
-/// its leaf, by `DelegateSubgroup=` or from an earlier life) the parent of that.
-fn parent(at: &Hierarchy, config: &CgroupConfig) -> PathBuf {
-    if let Some(chosen) = &config.parent {
-        return at.mount.join(chosen.strip_prefix("/").unwrap_or(chosen));
-    }
+/// The cgroup below which the base belongs where none was named: ebbd's own, or (where ebbd already sits in its leaf, by
+/// `DelegateSubgroup=` or from an earlier life) the parent of that.
+fn own_parent(at: &Hierarchy, config: &CgroupConfig) -> PathBuf {
     let above = at.own.parent().filter(|_| at.own != at.mount && at.own.ends_with(DAEMON_LEAF));
     match above {
         Some(above) if is_delegated(above) || above.join(&config.name).is_dir() => above.to_path_buf(),
@@ -93,7 +107,7 @@ fn is_delegated(dir: &Path) -> bool {
 
 /// A process may be put into a cgroup by whoever may write `cgroup.procs` of the nearest cgroup above both its old and its
 /// new place (cgroup-v2.rst, "Delegation Containment").
-fn may_join(own: &Path, base: &Path, mount: &Path) -> io::Result<()> {
+pub(crate) fn may_join(own: &Path, base: &Path, mount: &Path) -> io::Result<()> {
     let common = base.ancestors().find(|a| own.starts_with(a)).unwrap_or(mount);
     for dir in [common, base] {
         let procs = dir.join("cgroup.procs");
@@ -173,6 +187,10 @@ fn absence(at: &Hierarchy, parent: &Path, absent: &[&str], available: &[String])
     )
 }
 
+fn has_children(dir: &Path) -> bool {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
+}
+
 fn switch(dir: &Path, sign: &str, controller: &str) -> io::Result<()> {
     write(&dir.join("cgroup.subtree_control"), &format!("{sign}{controller}"))
 }
@@ -238,7 +256,10 @@ fn probe(base: &Path, controller: &str) -> io::Result<()> {
 pub(crate) fn undo(base: &Base) -> io::Result<()> {
     super::remove_dir(&base.dir)?;
     let Some(parent) = base.dir.parent() else { return Ok(()) };
-    for name in &base.enabled {
+    // A named cgroup that nobody uses any more is left as it was made, also by the one who enabled nothing, since an ebbd
+    // that crashed had done so.
+    let back = if base.named && !has_children(parent) { &WANTED[..] } else { &base.enabled };
+    for name in back {
         // Another ebbd beside this one may still need it: then this fails.
         let _ = switch(parent, "-", name);
     }

@@ -39,6 +39,8 @@ pub(super) struct Plan<'a> {
     pub(super) cwd: *const c_char,
     /// Descriptors, none below 3, that become 0, 1 and 2.
     pub(super) stdio: [RawFd; 3],
+    /// Where it is noted that the run has begun: descriptor, offset, run.
+    pub(super) note: Option<(RawFd, usize, u64)>,
     pub(super) programs: &'a [*const c_char],
     pub(super) argv: &'a [*const c_char],
     pub(super) envp: &'a [*const c_char],
@@ -122,6 +124,9 @@ fn prepare(plan: &Plan<'_>) -> Outcome {
         plain(libc::SYS_dup3, [fd(source), target, 0]).map_err(|e| (Step::Stdio, e))?;
     }
     unblock_signals();
+    if let Some((file, offset, run)) = plan.note {
+        leave_note(file, offset, run);
+    }
     // PR_SET_NO_NEW_PRIVS is not set: sudo and other set-user-id programs work in a job as they do under cron.
     // No parent-death signal either: a run outlives a crash of ebbd, which adopts it when it is back.
     Ok(())
@@ -171,6 +176,27 @@ fn unblock_signals() {
     let (how, set) = (fd(libc::SIG_SETMASK), (&raw const none).expose_provenance());
     // SAFETY: `none` is the eight bytes that are read.
     let _ = unsafe { call(libc::SYS_rt_sigprocmask, [how, set, 0, 8, 0]) };
+}
+
+/// Says that the run has begun, for an ebbd that finds its journal silent about it. See `Begun`.
+fn leave_note(file: RawFd, offset: usize, run: u64) {
+    // `struct __kernel_timespec`; where a 32-bit kernel lacks this call, the time is not known.
+    let mut time = [0_i64; 2];
+    #[cfg(target_pointer_width = "64")]
+    let gettime = libc::SYS_clock_gettime;
+    #[cfg(target_pointer_width = "32")]
+    let gettime = 403; // clock_gettime64, the same number on every architecture
+    let at = time.as_mut_ptr().expose_provenance();
+    // SAFETY: `time` is the sixteen bytes that are written.
+    let _ = unsafe { call(gettime, [fd(libc::CLOCK_REALTIME), at, 0, 0, 0]) };
+    let at_ms = time[0].wrapping_mul(1000).wrapping_add(time[1] / 1_000_000);
+    let pid = plain(libc::SYS_getpid, [0; 3]).unwrap_or(0);
+    let note: [u64; 4] = [run, at_ms.cast_unsigned(), pid as u64, 0];
+    let part = [note.as_ptr().expose_provenance(), size_of_val(&note)];
+    let parts = part.as_ptr().expose_provenance();
+    // pwritev takes its offset in two halves, in the same places on every architecture (preadv(2), NOTES).
+    // SAFETY: `part` is one iovec, which names the valid bytes of `note`. What fails costs only what the note is for.
+    let _ = unsafe { call(libc::SYS_pwritev, [fd(file), parts, 1, offset, 0]) };
 }
 
 /// Descriptors from 3 on close at the exec: all at once (Linux 5.11), or one by one up to the limit of open files.

@@ -1,9 +1,11 @@
 //! Starts a program straight inside its cgroup, with nothing of ebbd about it but what the specification says.
 //! The parent does not wait: whether the exec went well is read from a pipe. Knows nothing of jobs.
 
+mod begun;
 mod clone;
 mod failure;
 mod inside;
+mod own;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +18,7 @@ use std::path::Path;
 use libc::c_char;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+pub use begun::{Begun, Note, Place};
 pub use failure::{ExecFailure, ExecResult, ExecStatus, Step};
 
 use super::cgroup::Leaf;
@@ -68,9 +71,9 @@ pub struct SpawnSpec {
     pub umask: u32,
     /// Added to those that are inherited.
     pub rlimits: Vec<Rlimit>,
-    /// -20 to 19; below ebbd's own only with the privilege for it.
+    /// -20 to 19; below ebbd's own only with the privilege for it. `None`: ebbd's own, but no less than 0.
     pub nice: Option<i32>,
-    /// -1000 to 1000; below ebbd's own only with the privilege for it.
+    /// -1000 to 1000; below ebbd's own only with the privilege for it. `None`: ebbd's own, but no less than 0.
     pub oom_score_adj: Option<i32>,
 }
 
@@ -111,6 +114,14 @@ impl SpawnSpec {
         })
     }
 
+    /// Executes this file instead, and calls it as the command says. `/proc/self/exe` is the program that this process runs,
+    /// also after its file was replaced.
+    #[must_use]
+    pub fn executing(mut self, file: &CStr) -> Self {
+        self.programs = vec![file.to_owned()];
+        self
+    }
+
     fn about(&self) -> failure::About {
         let text = |c: &CStr| c.to_string_lossy().into_owned();
         let own = || (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
@@ -144,11 +155,17 @@ pub struct Spawned {
 ///
 /// It is made inside the v2 leaf (CLONE_INTO_CGROUP); v1 leaves it joins before all else. Where clone3 is not to be had (a
 /// container's seccomp filter, Linux before 5.7) it joins the v2 leaf by itself as well, which costs some milliseconds.
+/// The last thing it does before its program is to leave a note at `place`, if there is one.
 ///
 /// # Errors
 /// The leaf is gone, or there is no process, memory or descriptor left. What fails in the child later on is told by
 /// [`Spawned::exec`].
-pub fn spawn(spec: &SpawnSpec, stdio: [BorrowedFd<'_>; 3], leaf: Option<&Leaf>) -> io::Result<Spawned> {
+pub fn spawn(
+    spec: &SpawnSpec,
+    stdio: [BorrowedFd<'_>; 3],
+    leaf: Option<&Leaf>,
+    place: Option<Place<'_>>,
+) -> io::Result<Spawned> {
     let into = leaf.map(Leaf::v2_dir_fd).transpose()?.flatten();
     let v1 = leaf.map(Leaf::join_fds).transpose()?.unwrap_or_default();
     let (reader, writer) = status_pipe()?;
@@ -156,14 +173,15 @@ pub fn spawn(spec: &SpawnSpec, stdio: [BorrowedFd<'_>; 3], leaf: Option<&Leaf>) 
     let (stdin, stdout, stderr) = (stdin?, stdout?, stderr?);
 
     let lists = Lists::of(spec);
-    let oom_score_adj = spec.oom_score_adj.map(|n| n.to_string());
+    let share = own::share();
+    let oom_score_adj = spec.oom_score_adj.or(share.oom_score_adj).map(|n| n.to_string());
     let join: Vec<RawFd> = v1.iter().map(AsRawFd::as_raw_fd).collect();
     let plan = inside::Plan {
         status: writer.as_raw_fd(),
         join: &join,
         reset: clone::ignored_signals(),
         oom_score_adj: oom_score_adj.as_ref().map(String::as_bytes),
-        nice: spec.nice,
+        nice: spec.nice.or(share.nice),
         rlimits: &lists.rlimits,
         umask: spec.umask,
         identity: spec
@@ -173,6 +191,7 @@ pub fn spawn(spec: &SpawnSpec, stdio: [BorrowedFd<'_>; 3], leaf: Option<&Leaf>) 
             .map(|id| (id.uid, id.gid, &id.groups[..])),
         cwd: spec.cwd.as_ptr(),
         stdio: [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()],
+        note: place.map(Place::parts),
         programs: &lists.programs,
         argv: &lists.argv,
         envp: &lists.envp,

@@ -68,7 +68,8 @@ fn standard_descriptors_may_be_given_in_each_others_place() {
     let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
     nix::unistd::dup2_stdin(&file).unwrap();
     let (stdin, stderr) = (io::stdin(), io::stderr());
-    let child = spawn(&shell("echo words >&2"), [stderr.as_fd(), file.as_fd(), stdin.as_fd()], None).unwrap();
+    let child =
+        spawn(&shell("echo words >&2"), [stderr.as_fd(), file.as_fd(), stdin.as_fd()], None, None).unwrap();
     assert_eq!(end(&child).exit, Exit::Code(0));
     assert_eq!(fs::read_to_string(path).unwrap(), "words\n");
 }

@@ -1,0 +1,124 @@
+//! The note that a child leaves just before its program: that its run has begun. Whoever looks after a crash of the parent
+//! knows by it that the run must not be started again. A file of fixed size, so a full disk does not keep a note from being
+//! left. Knows nothing of jobs.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Bytes of one note: run, milliseconds since 1970, pid, zero; as this machine writes numbers.
+const NOTE: usize = 32;
+/// Notes that the file holds. A run takes the place of the one so many runs before it, which has long been recorded.
+const NOTES: usize = 128;
+
+/// The notes of one state directory.
+#[derive(Debug)]
+pub struct Begun(File);
+
+/// A note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// Which run.
+    pub run: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// As which process.
+    pub pid: i32,
+}
+
+impl Begun {
+    /// Opens the file, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// It can't be opened, or has no room for its notes.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        if file.metadata()?.len() != (NOTE * NOTES) as u64 {
+            // Written, not just lengthened: a hole would need room later on.
+            file.set_len(0)?;
+            file.write_all_at(&[0; NOTE * NOTES], 0)?;
+        }
+        Ok(Self(file))
+    }
+
+    /// All notes, in no order.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn notes(&self) -> io::Result<Vec<Note>> {
+        let mut bytes = [0; NOTE * NOTES];
+        self.0.read_exact_at(&mut bytes, 0)?;
+        let word = |note: &[u8], at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&note[8 * at..8 * at + 8]);
+            u64::from_ne_bytes(word)
+        };
+        let notes = bytes.chunks_exact(NOTE).filter(|note| word(note, 0) != 0).map(|note| Note {
+            run: word(note, 0),
+            at_ms: word(note, 1).cast_signed(),
+            pid: i32::try_from(word(note, 2)).unwrap_or(0),
+        });
+        Ok(notes.collect())
+    }
+
+    /// Wipes all notes out.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn clear(&self) -> io::Result<()> {
+        self.0.write_all_at(&[0; NOTE * NOTES], 0)
+    }
+
+    /// Where the child of `run` leaves its note.
+    #[must_use]
+    pub fn place(&self, run: u64) -> Place<'_> {
+        Place { file: self.0.as_fd(), run }
+    }
+}
+
+/// Where a child leaves its note.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    file: BorrowedFd<'a>,
+    run: u64,
+}
+
+impl Place<'_> {
+    /// The descriptor, the offset and the run, as the child needs them.
+    pub(super) fn parts(self) -> (RawFd, usize, u64) {
+        let slot = usize::try_from(self.run % NOTES as u64).unwrap_or(0);
+        (self.file.as_raw_fd(), slot * NOTE, self.run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::spawn::SpawnSpec;
+    use crate::sys::testing::{end, exec_result, shell, start_noting};
+
+    #[test]
+    fn a_child_that_gets_to_its_program_has_left_its_note_and_one_that_does_not_has_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("begun");
+        let begun = Begun::open(&path).unwrap();
+        let before = crate::sys::clock::now().wall.0;
+        let child = start_noting(&shell("exit 3"), begun.place(300));
+        exec_result(&child);
+        let [note] = begun.notes().unwrap()[..] else { panic!("{:?}", begun.notes()) };
+        assert_eq!((note.run, note.pid), (300, child.pid));
+        assert!((before..=crate::sys::clock::now().wall.0).contains(&note.at_ms), "{note:?}");
+        end(&child);
+        let nowhere = SpawnSpec::new(&["true".to_owned()], &[], Path::new("/nowhere")).unwrap();
+        end(&start_noting(&nowhere, begun.place(301)));
+        assert_eq!(begun.notes().unwrap().len(), 1, "it never got as far");
+        // Another opening reads the same; the size never changes.
+        let again = Begun::open(&path).unwrap();
+        assert_eq!(again.notes().unwrap(), [note]);
+        again.clear().unwrap();
+        assert_eq!((again.notes().unwrap(), std::fs::metadata(&path).unwrap().len()), (vec![], 4096));
+    }
+}

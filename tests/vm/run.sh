@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# The tests of the installed ebb on a real systemd with a real cgroup v2, in two guests under QEMU.
+#   run.sh [--guest trixie|bookworm] [WORD...]     WORDs choose tests by their names, as for `cargo test`
+# Images are cached in $EBB_VM_CACHE (.work/vm/images) by what they are made from. What a guest sends back, and its
+# console, is in .work/vm/out/GUEST/. In a guest nothing is skipped. Ends with `N passed, N failed, N skipped`.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+readonly cache=${EBB_VM_CACHE:-.work/vm/images}
+readonly deadline_s=${EBB_VM_DEADLINE_S:-1500} # for one guest, from power on
+guests=(trixie bookworm)
+if [ "${1:-}" = --guest ]; then
+  guests=("$2")
+  shift 2
+fi
+
+step() { printf '== %s (%ss)\n' "$1" "$SECONDS"; }
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+need() { # command, Debian package
+  command -v "$1" >/dev/null && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "$1 is missing; install the Debian package $2"
+  step "installing $2"
+  [ -n "${apt_updated:-}" ] || { apt-get update -qq; apt_updated=1; }
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null || exit 1
+}
+
+image_of() { echo "$cache/$1-$(sha256sum tests/vm/image.sh | cut -c1-12)"; }
+
+# Made only where it is not there yet, also when two of these run at once.
+image() { # guest
+  local dir
+  dir=$(image_of "$1")
+  mkdir -p "$cache"
+  exec 9>"$cache/$1.lock"
+  flock 9
+  [ -e "$dir/root.img" ] && return
+  step "building the image of $1"
+  # Those that another state of the script has made, and that nobody has looked at for a day.
+  find "$cache" -mindepth 1 -maxdepth 1 -name "$1-*" -mtime +0 -exec rm -rf {} +
+  rm -rf "$dir.part" && mkdir "$dir.part" || return 1
+  tests/vm/image.sh "$1" "$dir.part" >"$cache/$1.log" 2>&1 || { tail -n 20 "$cache/$1.log" >&2; return 1; }
+  mv "$dir.part" "$dir"
+  step "built the image of $1"
+}
+
+# The test binary has to run on the oldest C library among the guests, which is 2.36.
+build_tests() {
+  local flags=()
+  if [ "$(printf '%s\n' 2.36 "$(ldd --version | sed -n '1s/.* //p')" | sort -V | tail -n 1)" != 2.36 ]; then
+    export RUSTFLAGS="-C target-feature=+crt-static"
+    flags=(--target "$(rustc -vV | sed -n 's/^host: //p')")
+  fi
+  cargo test --locked --test vm --no-run "${flags[@]}" || return 1
+  cargo test --locked --test vm --no-run "${flags[@]}" --message-format=json 2>/dev/null |
+    sed -n 's/.*"executable":"\([^"]*\/vm-[^"]*\)".*/\1/p' | tail -n 1 >.work/vm/binary
+}
+
+# Everything that goes in, as one tar.
+pack() { # guest, words...
+  local in=.work/vm/in/$1
+  rm -rf "$in" && mkdir -p "$in"
+  echo "$1" >"$in/guest"
+  shift
+  for word in "$@"; do echo "$word"; done >"$in/words"
+  cp tests/vm/guest.sh "$in/"
+  strip --strip-debug -o "$in/vm" "$(cat .work/vm/binary)"
+  cp dist/ebb_*.deb "$in/"
+  tar -C "$in" -cf "$in.tar" . && truncate -s %1M "$in.tar"
+}
+
+# No KVM: it is not there in a container or a guest, and what is not always there is not what to test with.
+boot() { # guest
+  local out=.work/vm/out/$1 image
+  image=$(image_of "$1")
+  rm -rf "$out" && mkdir -p "$out"
+  truncate -s 64M "$out/artefacts.tar"
+  : >"$out/tests"
+  local args=(-M pc -accel tcg,thread=multi -cpu max -smp "$smp" -m 2048 -nodefaults -display none
+    -kernel "$image/vmlinuz"
+    -append "root=PARTUUID=ebb00001-01 rootwait rw quiet console=ttyS0 panic=-1 psi=1"
+    -serial "file:$out/console" -serial "file:$out/tests" -serial "file:$out/end")
+  disk() { args+=(-drive "if=none,id=$1,format=raw,file=$2" -device "nvme,drive=$1,serial=$1"); }
+  disk root "$image/root.img,snapshot=on"
+  disk input ".work/vm/in/$1.tar,readonly=on"
+  disk output "$out/artefacts.tar"
+  timeout -k 5 "$deadline_s" qemu-system-x86_64 "${args[@]}" 2>"$out/qemu" &
+  local qemu=$!
+  tail -n +1 -f --pid="$qemu" "$out/tests" | sed -u "s/^/$1: /"
+  wait "$qemu" || echo "$1: QEMU ended with $? (124: not done after $deadline_s s)" | tee -a "$out/qemu"
+  tar -C "$out" -xf "$out/artefacts.tar" 2>/dev/null && rm "$out/artefacts.tar"
+}
+
+count() { grep -ah '^test result:' .work/vm/out/*/tests | grep -o "[0-9]* $1" | awk '{n += $1} END {print n + 0}'; }
+
+# A guest that did not come to its end, or a test binary that did not, is a failure of its own.
+came_to_its_end() { # guest
+  local out=.work/vm/out/$1 end
+  end=$(sed -n 's/^end=//p' "$out/end" 2>/dev/null)
+  [ "$end" = ok ] && [ "$(grep -c '^running' "$out/tests")" = "$(grep -c '^test result:' "$out/tests")" ] && return
+  echo "$1 did not come to its end: ${end:-it hung or died}; its console:"
+  tail -n 30 "$out/console" "$out/qemu" | sed "s/^/$1| /"
+  return 1
+}
+
+command -v cargo >/dev/null || fail "cargo is missing; install Rust (https://rustup.rs)"
+need mmdebstrap mmdebstrap
+need mke2fs e2fsprogs
+need qemu-system-x86_64 qemu-system-x86
+need flock util-linux
+need strip binutils
+mkdir -p .work/vm
+for guest in "${guests[@]}"; do
+  image "$guest" &
+  images+=($!)
+done
+step "building ebb and the tests"
+# For a quick look: what is in dist/, such as binaries of a debug build, is packaged as it is.
+package() { if [ -n "${EBB_VM_DIST:-}" ]; then debian/make-deb "$(rustc -vV | sed -n 's/^host: //p')"; else make --no-print-directory deb; fi; }
+package >.work/vm/package.log 2>&1 || { tail -n 30 .work/vm/package.log; exit 1; }
+build_tests || exit 1
+for job in "${images[@]}"; do wait "$job" || fail "an image could not be built"; done
+
+smp=$((${#guests[@]} > 1 ? 1 : 2))
+step "booting ${guests[*]}"
+rm -rf .work/vm/out
+for guest in "${guests[@]}"; do
+  pack "$guest" "$@" || exit 1
+  boot "$guest" &
+  boots+=($!)
+done
+wait "${boots[@]}"
+step "done"
+dead=0
+for guest in "${guests[@]}"; do came_to_its_end "$guest" || dead=$((dead + 1)); done
+for guest in "${guests[@]}"; do sed "s/^/$guest: /" ".work/vm/out/$guest/figures" 2>/dev/null; done
+failed=$(($(count failed) + dead)) skipped=$(count ignored)
+echo "$(count passed) passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$skipped" = 0 ] && [ "$(count passed)" -gt 0 ]
