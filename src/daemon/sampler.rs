@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::sys::watch::Watch;
-use crate::sys::{output, proc};
-use crate::words::Enforcement;
 use tokio::io::Interest;
+
+use crate::limits;
+use crate::sys::watch::Watch;
+use crate::sys::{descriptors, output, proc};
+use crate::words::Enforcement;
 
 use super::live::Live;
 
@@ -97,6 +99,7 @@ impl Sampler {
             self.alarm = None;
         } else if self.alarm.is_none()
             && let Some((file, _)) = &self.live.output
+            && descriptors::has_more_than(limits::DESCRIPTORS_FOR_CLIENTS)
         {
             self.alarm = output::next_write(file).ok().map(|fd| Watch::new(fd, Interest::READABLE));
         }
