@@ -13,6 +13,7 @@ mod after_reboot;
 mod before_reboot;
 mod clock;
 mod coming_from;
+mod container;
 mod fork_bomb;
 mod given_back;
 mod grandchild;
