@@ -45,7 +45,7 @@ pub const PROBE_ANSWER_MAX: u64 = 4096;
 pub const PART_TIMEOUT_MS: u64 = 1_000;
 /// How long ebbd hears at its end whether those who are connected have just asked for something, in milliseconds; who asks
 /// later is cut off.
-pub const LAST_CALL_MS: u64 = 20;
+pub const LAST_CALL_MS: u64 = 100;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
 /// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.
