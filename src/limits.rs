@@ -191,6 +191,9 @@ pub const DESCRIPTORS_FOR_CLIENTS: usize = 24;
 /// Of these, how many no client takes either: to end runs with, for the journal, for a reload; one more waits in the backlog. Of fewer than 96 in all, a fourth is kept.
 pub const DESCRIPTORS_FOR_ENDS: usize = 12;
 
+/// Jobs that the log names at a load for limits that nothing on the host holds; more are counted.
+pub const UNHELD_NAMED_MAX: usize = 5;
+
 /// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
 pub const OOM_LOOKS: u32 = 500;
 /// How long the reaper of a run that an earlier ebbd started may take to reap it, in milliseconds; then nobody knows how

@@ -127,6 +127,7 @@ impl Shell {
         };
         self.handle(Event::Refused(refused));
         self.handle(Event::Load(jobs));
+        self.warn_of_unheld_limits();
         for (run, start) in known.under_way() {
             self.take_over(run.queued.id, &start.started, start.rebooted);
             // The earlier ebbd may have died between the decision and the deed.
@@ -154,6 +155,7 @@ impl Shell {
                 usage: Usage::default(),
                 memory_max: None,
                 late_ms: 0,
+                unheld: Vec::new(),
             });
             return;
         };
@@ -177,6 +179,7 @@ impl Shell {
             tree,
             stop_signal: job.as_ref().map_or(15, |j| j.stop_signal),
             memory,
+            unheld: job.as_ref().map(|job| self.ladder.unheld(job)).unwrap_or_default(),
             output,
             keep: job.as_ref().map_or(crate::limits::OUTPUT_KEEP_DEFAULT, |j| j.output.keep),
             seen: Seen::default(),
@@ -213,9 +216,7 @@ impl Shell {
     /// The end: nothing of ebbd is left but its state.
     pub(super) fn close(&mut self) {
         self.settle();
-        if let Err(error) = self.journal.sync() {
-            tracing::error!("cannot bring the journal to disk: {error}");
-        }
+        self.make_durable();
         if !self.unwritten.is_empty() {
             tracing::error!("the journal can't be written, so some of what happened last is lost");
         }

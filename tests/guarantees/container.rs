@@ -227,3 +227,27 @@ fn output_that_is_inherited_goes_where_the_log_goes() {
     std::fs::File::open(path).unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("\nout loud\n") && log.contains("\nerr loud\n"), "{log}");
 }
+
+#[test]
+fn limits_that_nothing_holds_are_said_at_the_load_by_doctor_by_status_and_in_the_runs_record() {
+    if skips_without_root("container::limits_that_nothing_holds_are_said") {
+        return;
+    }
+    let job = "command = [\"true\"]\npids-max = 5\n[cpu]\nquota = \"50%\"\n[memory]\nmax = \"64M\"\nhigh = \"32M\"\n";
+    let container =
+        Container::start("proc cgroup", &[("bound", job), ("free", "command = [\"true\"]\n")], &[]);
+    let unheld = json!(["[memory] high", "[cpu]", "pids-max"]);
+    let status = |job: &str| container.call("Status", json!({ "job": job }))["job"]["unheld"].clone();
+    assert_eq!((status("bound"), status("free")), (unheld.clone(), Value::Null));
+    let doctor = container.call("Doctor", json!({}));
+    assert_eq!(doctor["unheld"], json!(["bound: [memory] high, [cpu], pids-max"]), "{doctor}");
+    assert_eq!(container.run("bound")["unheld"], unheld);
+    assert_eq!(container.run("free")["unheld"], json!([]));
+    let said = || container.files.log().matches("1 job with limits that nothing on this host holds").count();
+    assert_eq!(said(), 1, "{}", container.files.log());
+    container.call("Reload", json!({}));
+    assert_eq!(said(), 2, "once a load");
+    let shown = container.files.ebb(&["status", "bound"]).out;
+    assert!(shown.contains("not held"), "{shown}");
+    assert!(container.files.ebb(&["doctor"]).out.contains("bound: [memory] high"), "{shown}");
+}

@@ -112,8 +112,9 @@ fn runs_of_different_users_share_no_keyring() {
 fn the_memory_limit_of_ebbd_holds_no_run() {
     let unit = Path::new("/sys/fs/cgroup/system.slice/ebbd.service");
     let limit: u64 = cgroups::read(unit, "memory.max").parse().unwrap();
-    let more = 2 * limit / (1 << 20);
-    let script = format!("x = bytearray({more} << 20); print(len(x) >> 20)");
+    let more = (limit >> 20) + 64;
+    // Written to, or the kernel would give it no memory.
+    let script = format!("x = bytearray(b'x') * ({more} << 20); print(len(x) >> 20)");
     let job = Job::new("fat", &format!("command = {}\n", json!(["python3", "-c", script])));
     let line = job.run();
     assert_eq!(line["outcome"], "success", "{line}");

@@ -63,7 +63,8 @@ fn it_holds_its_runs_by_cgroup_v2_and_they_outlive_a_restart() {
     let gate = "/tmp/vm-gate-user";
     let _ = std::fs::remove_file(gate);
     let held = format!("command = [\"sh\", \"-c\", \"while [ ! -e {gate} ]; do sleep 0.1; done\"]\n");
-    let fat = "command = [\"python3\", \"-c\", \"x = bytearray(200 << 20)\"]\n[memory]\nmax = \"32M\"\n";
+    let fat =
+        "command = [\"python3\", \"-c\", \"x = bytearray(b'x') * (200 << 20)\"]\n[memory]\nmax = \"32M\"\n";
     let session = Session::begin(&[("held", &held), ("fat", fat), ("who", "command = [\"id\", \"-u\"]\n")]);
     let doctor = as_user(&["ebb", "doctor", "--json"]).ok();
     let doctor: Value = serde_json::from_str(&doctor).unwrap();
