@@ -45,7 +45,7 @@ pub struct Meaning {
 pub static MEANINGS: &[Meaning] = &[
     meaning(OK, "done", "ended as it was asked to"),
     meaning(RUN_FAILED, "the run failed (`run-now --wait` gives the run's own code)", ""),
-    meaning(USAGE, "usage", "usage, or the settings file has a problem"),
+    meaning(USAGE, "usage", "usage"),
     meaning(NO_DAEMON, "ebbd does not answer", ""),
     meaning(OS, "the system refused something", "the system refused something that ebbd can't do without"),
     meaning(BUSY, "busy or full; try again", "another ebbd has the state directory"),
@@ -53,7 +53,7 @@ pub static MEANINGS: &[Meaning] = &[
     meaning(
         CONFIG,
         "a job file has a problem",
-        "the group that was named does not exist, or --strict was given and a job file has a problem",
+        "the settings file has a problem, the group that was named does not exist, or --strict was given and a job file has a problem",
     ),
     meaning(TIMED_OUT, "the run was ended by its timeout", ""),
     meaning(INTERRUPTED, "the client was interrupted; the run goes on", ""),

@@ -45,7 +45,7 @@ pub const PROBE_ANSWER_MAX: u64 = 4096;
 pub const PART_TIMEOUT_MS: u64 = 1_000;
 /// How long ebbd hears at its end whether those who are connected have just asked for something, in milliseconds; who asks
 /// later is cut off.
-pub const LAST_CALL_MS: u64 = 20;
+pub const LAST_CALL_MS: u64 = 100;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
 /// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.
@@ -121,6 +121,9 @@ pub const SLOT_APART_MS: i64 = 1_000;
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
 pub const DIRECTORY_TIMEOUT_MS: u64 = 5_000;
+/// How long nobody is asked after that, in milliseconds, so that an ebbd whose directory service is down serves all others;
+/// a run whose user is looked for meanwhile waits.
+pub const DIRECTORY_REST_MS: u64 = 30_000;
 /// Longest answer of theirs, in bytes; a longer one is no answer.
 pub const DIRECTORY_ANSWER_MAX: usize = 64 * 1024;
 
@@ -194,6 +197,9 @@ pub const DESCRIPTORS_MAX: u64 = 16_384;
 pub const DESCRIPTORS_FOR_CLIENTS: usize = 24;
 /// Of these, how many no client takes either: to end runs with, for the journal, for a reload; one more waits in the backlog. Of fewer than 96 in all, a fourth is kept.
 pub const DESCRIPTORS_FOR_ENDS: usize = 12;
+
+/// Jobs that the log names at a load for limits that nothing on the host holds; more are counted.
+pub const UNHELD_NAMED_MAX: usize = 5;
 
 /// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
 pub const OOM_LOOKS: u32 = 500;

@@ -59,6 +59,7 @@ status=${PIPESTATUS[0]}
 
 count() { grep -a '^test result:' "$log" | grep -ao "[0-9]* $1" | awk '{n += $1} END {print n + 0}'; }
 cat "$counts"
+awk '/crash points/ {n += $1} END {if (n) print n " crash points in all"}' "$counts"
 sort -u "$skipped"
 not_run=$(sort -u "$skipped" | wc -l)
 # Cargo counts a test that could not run among those that passed. What it calls ignored is no test by itself.

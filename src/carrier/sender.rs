@@ -64,7 +64,7 @@ impl<'a> Sender<'a> {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.attempt(entry, left) {
+            match self.attempt(entry, !left.is_zero()) {
                 Ok(()) => return true,
                 // No kernel with its defaults refuses what fits into an entry; waiting would not help.
                 Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => return false,
@@ -81,12 +81,12 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn attempt(&mut self, entry: &[IoSlice<'_>], patience: Duration) -> io::Result<()> {
+    fn attempt(&mut self, entry: &[IoSlice<'_>], waits: bool) -> io::Result<()> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open(self.socket)?,
+            None => Connection::open(self.socket, self.stall)?,
         };
-        self.connection.insert(connection).send(entry, patience)
+        self.connection.insert(connection).send(entry, waits)
     }
 }
 

@@ -82,6 +82,9 @@ fn print(report: &DoctorReport, socket: &str, screen: &mut Screen) -> Result<(),
     let title = format!("ebbd {version}, pid {pid}, as user {uid}");
     screen.say(&screen.look.paint(HEADING, &title))?;
     rungs(&report.enforcement, &report.tracking, &report.reasons, screen)?;
+    for job in &report.unheld {
+        screen.fact("not held", &screen.look.paint(BAD, job))?;
+    }
     screen.fact("socket", socket)?;
     let jobs = super::figures::counted(report.job_count, "job");
     screen.fact("job files", &format!("{} ({jobs} in force)", report.jobs))?;

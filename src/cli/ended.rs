@@ -61,6 +61,9 @@ pub(super) fn sentence(line: &HistoryLine) -> String {
         (None, Outcome::OomKill) => text += "; the kernel killed it for its memory limit",
         (None, _) => {}
     }
+    if !line.unheld.is_empty() {
+        text += &format!("; nothing here holds {}", line.unheld.join(", "));
+    }
     text
 }
 
@@ -96,6 +99,7 @@ pub(super) mod tests {
             retry_of: None,
             reason: None,
             detail: None,
+            unheld: Vec::new(),
         }
     }
 

@@ -62,7 +62,7 @@ fn row(job: &JobStatus, moment: &Moment) -> Row {
     let has_failed = job.last.as_ref().is_some_and(|last| !last.outcome.is_success());
     let style = match job.state.as_str() {
         "running" | "starting" => Some((1, LIVELY)),
-        "paused" => Some((1, NOTICE)),
+        "paused" | "removed" => Some((1, NOTICE)),
         "off" => Some((1, QUIET)),
         _ => has_failed.then_some((3, BAD)),
     };

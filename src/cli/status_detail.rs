@@ -31,6 +31,10 @@ pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Re
     for run in &job.runs {
         screen.fact(&format!("run {}", run.run), &of_run(run, moment))?;
     }
+    if !job.unheld.is_empty() {
+        let unheld = format!("{}; `ebb doctor` says why", job.unheld.join(", "));
+        screen.fact("not held", &look.paint(BAD, &unheld))?;
+    }
     for line in job.stale.iter().flat_map(|stale| figures::lines(stale)) {
         screen.fact("file", &look.paint(NOTICE, &line))?;
     }
@@ -42,7 +46,7 @@ fn state(job: &JobStatus) -> String {
     if job.paused {
         state +=
             &format!(" (held back by `ebb pause`; `ebb resume {}` lets it start by itself again)", job.job);
-    } else if !job.enabled {
+    } else if !job.enabled && job.state != "removed" {
         state += " (`enabled = false` in its file: it does not start by itself)";
     }
     state

@@ -116,6 +116,25 @@ impl Ladder {
         self.inner.tracking() != crate::sys::cgroup::Tracking::ProcessTree
     }
 
+    /// The limits of a job that nothing here holds, by their names in its file. A memory limit that the watchdog holds is none
+    /// of them.
+    pub(super) fn unheld(&self, job: &Definition) -> Vec<String> {
+        if self.inner.holds_everything() {
+            return Vec::new();
+        }
+        let is_watched = self.enforcement() == Enforcement::Rlimit;
+        let mut unheld = Vec::new();
+        for name in self.inner.beyond(&limits_of(job)) {
+            if name == "[memory]" && is_watched {
+                // The watchdog holds `max`, and counts what is swapped out as well.
+                unheld.extend(job.memory.high.map(|_| "[memory] high".to_owned()));
+            } else {
+                unheld.push(name.to_owned());
+            }
+        }
+        unheld
+    }
+
     /// The leaf of a run with its limits written, and the rung that holds its memory.
     pub(super) fn leaf(&self, run: u64, job: &Definition) -> io::Result<(Option<Leaf>, Enforcement)> {
         let limits = limits_of(job);

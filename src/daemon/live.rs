@@ -48,6 +48,8 @@ pub(super) struct Live {
     pub(super) tree: Tree,
     pub(super) stop_signal: i32,
     pub(super) memory: Memory,
+    /// Limits of its job that nothing here holds.
+    pub(super) unheld: Vec<String>,
     /// Its output file, where it has one, and how much disk that may take.
     pub(super) output: Option<(OwnedFd, u64)>,
     /// Output files of its job that are kept.
@@ -147,7 +149,7 @@ impl Live {
         let sampled = self.peak_so_far();
         let most = counted.peak_total_bytes.unwrap_or(u64::MAX);
         let shared = self.seen.shared.load(Ordering::Relaxed);
-        let marked = max_rss.map(|rss| rss.saturating_sub(shared).min(most));
+        let marked = max_rss.map(|rss| anonymous(rss, shared).min(most));
         Usage {
             peak_anon_bytes: sampled.max(marked),
             peak_total_bytes: counted.peak_total_bytes.or(max_rss.max(sampled)),
@@ -165,5 +167,24 @@ const fn exit_of(exit: child::Exit) -> Exit {
     match exit {
         child::Exit::Code(code) => Exit::Code(code),
         child::Exit::Signal { signal, core: _ } => Exit::Signal(signal),
+    }
+}
+
+/// How much of a highest resident set is not files', in bytes. The kernel counts both some dozens of pages at a time, so a
+/// small process can seem to have nothing of its own. No process has nothing: then the bound is the whole set.
+const fn anonymous(max_rss: u64, shared: u64) -> u64 {
+    match max_rss.saturating_sub(shared) {
+        0 => max_rss,
+        own => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_process_has_no_memory_of_its_own_however_coarse_the_counts_are() {
+        assert_eq!(super::anonymous(2_000_000, 1_500_000), 500_000);
+        assert_eq!(super::anonymous(1_400_000, 1_400_000), 1_400_000);
+        assert_eq!(super::anonymous(1_400_000, 1_500_000), 1_400_000);
     }
 }

@@ -8,6 +8,7 @@ use crate::engine::{Event, JobIndex, Loaded, Policy, Refused};
 use crate::hash::fnv1a;
 use crate::host::SystemHost;
 use crate::job::{self, Allow, Definition, Timing};
+use crate::limits;
 use crate::protocol::ReloadReport;
 use crate::schedule::{self, Schedule};
 use crate::sys;
@@ -115,6 +116,7 @@ impl Shell {
         self.has_guests = harvest.has_guests;
         self.handle(Event::Refused(Refused::Names(self.refused.iter().cloned().collect())));
         self.handle(Event::Load(harvest.jobs));
+        self.warn_of_unheld_limits();
         self.open_socket_as_needed();
         report.jobs = self.engine.job_count() as u64;
         report.problems.clone_from(&self.problems);
@@ -131,6 +133,32 @@ impl Shell {
         );
         sys::memory::trim();
         report
+    }
+
+    /// The limits of all jobs that nothing here holds, a sentence for each job that has one.
+    pub(super) fn unheld_limits(&self) -> Vec<String> {
+        let views = (0..self.engine.job_count()).filter_map(|index| self.engine.job(JobIndex(index)));
+        let unheld = views.filter_map(|view| {
+            let unheld = self.ladder.unheld(&self.store.get(view.definition).ok()?.definition);
+            (!unheld.is_empty()).then(|| format!("{}: {}", view.name, unheld.join(", ")))
+        });
+        unheld.collect()
+    }
+
+    /// One line in the log for each load.
+    pub(super) fn warn_of_unheld_limits(&self) {
+        let mut jobs = self.unheld_limits();
+        let count = jobs.len();
+        if count > 0 {
+            jobs.truncate(limits::UNHELD_NAMED_MAX);
+            let more = if count > jobs.len() { "; ..." } else { "" };
+            tracing::warn!(
+                "{} with limits that nothing on this host holds, and runs without them ({}{more}); `ebb doctor` says \
+                 why, and `enforcement = \"required\"` refuses to",
+                self::count(count),
+                jobs.join("; ")
+            );
+        }
     }
 
     /// Puts the loaded version of each job whose file has a problem beside the fresh ones.

@@ -196,6 +196,8 @@ struct Loop {
     is_shut: bool,
     /// When ebbd ends whatever is left, once it was asked to end.
     end_by: Option<tokio::time::Instant>,
+    /// When the disk is tried again, on which there was no room.
+    room_from: Option<tokio::time::Instant>,
 }
 
 /// How long an end may take at most, in milliseconds. Its last two seconds (or half of it) are for ebbd itself: one to see
@@ -232,12 +234,14 @@ impl Loop {
             accept_from: None,
             is_shut: false,
             end_by: None,
+            room_from: None,
         })
     }
 
     async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
         while !shell.is_over {
             self.arm(shell.engine.next_wake())?;
+            self.room_from = shell.needs_room().then(|| self.room_from.unwrap_or_else(in_a_while));
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
                 signal = self.signals.next() => {
@@ -275,11 +279,10 @@ impl Loop {
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(tokio::time::Instant::now)),
                     if self.accept_from.is_some() => self.guard(shell, None),
                 // Nothing else may happen for hours: what waits for room on the disk is tried again.
-                () = tokio::time::sleep(std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)),
-                    if !shell.unwritten.is_empty() || shell.lacks_room => {
-                        if shell.lacks_room {
-                            shell.reload();
-                        }
+                () = tokio::time::sleep_until(self.room_from.unwrap_or_else(tokio::time::Instant::now)),
+                    if self.room_from.is_some() => {
+                        self.room_from = None;
+                        shell.try_for_room();
                     }
                 () = tokio::time::sleep_until(shell.notify.due_at().unwrap_or_else(tokio::time::Instant::now)),
                     if shell.notify.due_at().is_some() => shell.notify_due(),
@@ -385,6 +388,11 @@ impl Loop {
         }
         Ok(())
     }
+}
+
+/// When a disk without room is tried again.
+fn in_a_while() -> tokio::time::Instant {
+    tokio::time::Instant::now() + std::time::Duration::from_millis(limits::UNWRITTEN_RETRY_MS)
 }
 
 fn on_signal(shell: &mut Shell, signal: Signal) {

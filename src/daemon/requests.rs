@@ -127,7 +127,11 @@ impl Shell {
     ) -> Handled<()> {
         let target = match (job, run) {
             (Some(job), _) => {
-                self.needs(caller, &job, Right::Run)?;
+                // The runs of a job that was removed meanwhile can be stopped all the same.
+                let is_stray = self.engine.stray_runs().any(|(of, _)| of == job);
+                if !is_stray || !self.gate.has_control(caller) {
+                    self.needs(caller, &job, Right::Run)?;
+                }
                 Target::Job(job)
             }
             (None, Some(run)) => {
@@ -241,6 +245,7 @@ impl Shell {
             job_count: self.engine.job_count() as u64,
             problems: self.problems.clone(),
             remarks: self.without_journal().into_iter().collect(),
+            unheld: self.unheld_limits(),
         };
         self.answer(client, &report);
         Ok(())

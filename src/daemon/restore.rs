@@ -139,6 +139,7 @@ impl Shell {
         self.handle(Event::Load(jobs));
         let (carried, over) = over.unwrap_or_default();
         self.engine.carry_on(carried);
+        self.warn_of_unheld_limits();
         for (run, start) in known.under_way() {
             let id = run.queued.id;
             let over = over.iter().find(|over| over.id == id);
@@ -168,6 +169,7 @@ impl Shell {
                 usage: Usage::default(),
                 memory_max: None,
                 late_ms: 0,
+                unheld: Vec::new(),
             });
             return;
         };
@@ -191,6 +193,7 @@ impl Shell {
             tree,
             stop_signal: over.map(|o| o.stop_signal).or(job.as_ref().map(|j| j.stop_signal)).unwrap_or(15),
             memory,
+            unheld: job.as_ref().map(|job| self.ladder.unheld(job)).unwrap_or_default(),
             output,
             keep: over
                 .map(|o| o.keep)
@@ -230,9 +233,7 @@ impl Shell {
     /// The end: nothing of ebbd is left but its state.
     pub(super) fn close(&mut self) {
         self.settle();
-        if let Err(error) = self.journal.sync() {
-            tracing::error!("cannot bring the journal to disk: {error}");
-        }
+        self.make_durable();
         if !self.unwritten.is_empty() {
             tracing::error!("the journal can't be written, so some of what happened last is lost");
         }

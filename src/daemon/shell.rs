@@ -243,8 +243,10 @@ impl Shell {
 
     /// A run's tree is gone.
     pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage, late_ms: u64) {
-        let memory_max = self.live.iter().find(|live| live.id == run).and_then(|live| live.memory.max);
-        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms });
+        let live = self.live.iter().find(|live| live.id == run);
+        let memory_max = live.and_then(|live| live.memory.max);
+        let unheld = live.map(|live| live.unheld.clone()).unwrap_or_default();
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();
@@ -297,7 +299,8 @@ impl Shell {
                 tracing::warn!(run, "cannot remove the run's payload: {error}");
             }
         }
-        if self.journal.needs_rotation() {
+        // After a sync that failed the next answer, or a while, tries again.
+        if self.journal.needs_rotation() && !self.journal.is_suspect() {
             self.rotate();
         }
     }
@@ -348,8 +351,23 @@ impl Shell {
 
     /// Brings the journal to disk. After a sync that failed nobody knows what of it is there, and the next one would
     /// succeed without having written it (fsync(2)): only a new segment, written and synced as a whole, is sure.
-    fn make_durable(&mut self) -> bool {
+    pub(super) fn make_durable(&mut self) -> bool {
         self.sync() || self.rotate()
+    }
+
+    /// Whether something waits for a disk that can be written.
+    pub(super) fn needs_room(&self) -> bool {
+        self.lacks_room || self.journal.is_suspect() || !self.unwritten.is_empty()
+    }
+
+    /// Tries once more what the disk has refused; what is unwritten, [`Self::settle`] tries by itself.
+    pub(super) fn try_for_room(&mut self) {
+        if self.lacks_room {
+            self.reload();
+        }
+        if self.journal.is_suspect() {
+            self.rotate();
+        }
     }
 
     fn sync(&mut self) -> bool {

@@ -114,6 +114,7 @@ impl Shell {
             ),
             stop_signal: job.stop_signal,
             memory: job.memory,
+            unheld: self.ladder.unheld(&job),
             output: output.map(|file| (file, job.output.max)),
             keep: job.output.keep,
             seen: Seen { is_starting: true.into(), ..Seen::default() },

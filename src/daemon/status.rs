@@ -1,5 +1,6 @@
 //! `ebb status`: a job at a time, each made when the client has read the one before.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clock::Wall;
@@ -27,9 +28,13 @@ impl Shell {
             self.more_status(client, caller, 0);
             return Ok(());
         };
-        self.needs(caller, &job, Right::View)?;
-        let index = self.engine.job_index(&job).ok_or(Refusal::NoSuchJob(job))?;
-        let status = self.job_status(index)?;
+        let status = match self.engine.job_index(&job) {
+            None if self.gate.has_control(caller) && self.strays().contains(&job) => self.stray_status(job),
+            index => {
+                self.needs(caller, &job, Right::View)?;
+                self.job_status(index.ok_or(Refusal::NoSuchJob(job))?)?
+            }
+        };
         self.answer(client, &StatusReply { job: Some(status), problems: Vec::new() });
         Ok(())
     }
@@ -48,6 +53,16 @@ impl Shell {
                 }
                 Err(refusal) => return self.refuse(client, &refusal),
             }
+        }
+        // Jobs that are gone while a run of them is not; whom they were open to is no longer known.
+        let strays = if self.gate.has_control(caller) { self.strays() } else { Vec::new() };
+        if let Some(job) = strays.into_iter().nth(from.saturating_sub(self.engine.job_count())) {
+            let parameters = StatusReply { job: Some(self.stray_status(job)), problems: Vec::new() };
+            if let Ok(bytes) = encode(&Reply { parameters, continues: true }) {
+                let next = from.max(self.engine.job_count()) + 1;
+                self.send(client, Answer::Status { bytes, next });
+            }
+            return;
         }
         let problems = if self.gate.has_control(caller) { self.problems.clone() } else { Vec::new() };
         self.answer(client, &StatusReply { job: None, problems });
@@ -86,10 +101,36 @@ impl Shell {
             last,
             runs: view.runs.iter().map(|run| self.run_status(run)).collect(),
             stale: self.stale(&stored),
+            unheld: self.ladder.unheld(&stored.definition),
             schedule: stored.definition.timing.schedules,
             every_ms: stored.definition.timing.every_ms,
             description: stored.definition.description,
         })
+    }
+
+    /// Names of jobs that are gone while runs of them are not, in order.
+    fn strays(&self) -> Vec<String> {
+        let names: BTreeSet<&str> = self.engine.stray_runs().map(|(job, _)| job).collect();
+        // A file with a problem is no removed job: the problem is shown in its place.
+        names.into_iter().filter(|job| !self.refused.contains(*job)).map(str::to_owned).collect()
+    }
+
+    fn stray_status(&self, job: String) -> JobStatus {
+        let runs = self.engine.stray_runs().filter(|(of, _)| *of == job);
+        JobStatus {
+            description: String::new(),
+            enabled: false,
+            paused: false,
+            state: "removed".to_owned(),
+            schedule: Vec::new(),
+            every_ms: None,
+            next: None,
+            last: None,
+            runs: runs.map(|(_, run)| self.run_status(&run)).collect(),
+            unheld: Vec::new(),
+            stale: Some("its file is gone; what runs goes on until it ends".to_owned()),
+            job,
+        }
     }
 
     fn run_status(&self, run: &RunView) -> RunStatus {

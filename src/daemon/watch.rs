@@ -108,6 +108,7 @@ impl Watched {
                 biased;
                 done = ended(&live, main.as_ref()) => break done?,
                 () = choked(oom.as_ref()) => take_the_rest(&live).await,
+                () = sampler.written() => sampler.wake(),
                 () = sleep(sampler.pause()) => look(&mut sampler, run, &input),
             }
         }

@@ -126,6 +126,8 @@ pub enum Event {
         memory_max: Option<u64>,
         /// How long ago that was, in milliseconds: how an earlier ebbd's run ended is known when somebody has reaped it.
         late_ms: u64,
+        /// Limits of its job that nothing held, by their names in the file.
+        unheld: Vec<String>,
     },
     /// The watchdog saw a run above its memory limit (rlimit rung only).
     OverLimit {

@@ -175,11 +175,16 @@ impl Engine {
 
     pub(super) fn exited(&mut self, now: Now, id: RunId, ended: Ended, out: &mut Vec<Effect>) {
         let Some(run) = self.run_mut(id) else { return };
-        let Ended { exit, usage, memory_max, late_ms } = ended;
+        let Ended { exit, usage, memory_max, late_ms, unheld } = ended;
         let why = run.why();
         let outcome = outcome(exit, why, usage.oom_kills, &run.policy.success_codes);
         let detail = sentence::of_end(outcome, why, run.policy.timeout_ms, &usage, memory_max);
-        self.finish(id, End { outcome, exit: Some(exit), usage, reason: None, detail, late_ms }, now, out);
+        self.finish(
+            id,
+            End { outcome, exit: Some(exit), usage, reason: None, detail, late_ms, unheld },
+            now,
+            out,
+        );
     }
 
     pub(super) fn over_limit(&mut self, id: RunId, out: &mut Vec<Effect>) {

@@ -122,8 +122,8 @@ impl Engine {
             }
             Event::StartFailed { run, error } => self.start_failed(now, run, error, &mut out),
             Event::StartPutOff { run, lacks } => self.start_put_off(now, run, &lacks, &mut out),
-            Event::Exited { run, exit, usage, memory_max, late_ms } => {
-                let ended = run::Ended { exit, usage, memory_max, late_ms };
+            Event::Exited { run, exit, usage, memory_max, late_ms, unheld } => {
+                let ended = run::Ended { exit, usage, memory_max, late_ms, unheld };
                 self.exited(now, run, ended, &mut out);
             }
             Event::OverLimit { run } => self.over_limit(run, &mut out),

@@ -144,6 +144,7 @@ impl Run {
             retry_of: self.retry_of,
             reason: end.reason,
             detail: end.detail,
+            unheld: end.unheld.into(),
         }
     }
 }
@@ -158,22 +159,33 @@ pub(super) struct End {
     pub(super) detail: Option<String>,
     /// How long ago it ended, in milliseconds.
     pub(super) late_ms: u64,
+    /// Limits of its job that nothing held.
+    pub(super) unheld: Vec<String>,
 }
 
 /// What the shell knows of a run whose tree is gone; see [`super::Event::Exited`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) exit: Exit,
     pub(super) usage: Usage,
     pub(super) memory_max: Option<u64>,
     pub(super) late_ms: u64,
+    pub(super) unheld: Vec<String>,
 }
 
 impl End {
     /// The end of a run that never had a process.
     pub(super) fn without_process(outcome: Outcome, detail: impl Into<String>) -> Self {
         let detail = Some(detail.into());
-        Self { outcome, exit: None, usage: Usage::default(), reason: None, detail, late_ms: 0 }
+        Self {
+            outcome,
+            exit: None,
+            usage: Usage::default(),
+            reason: None,
+            detail,
+            late_ms: 0,
+            unheld: Vec::new(),
+        }
     }
 }
 

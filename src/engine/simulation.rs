@@ -340,7 +340,14 @@ impl World {
             }
             for run in ended {
                 let exit = self.running.remove(&run).unwrap().exit;
-                self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None, late_ms: 0 });
+                self.send(Event::Exited {
+                    run,
+                    exit,
+                    usage: Usage::default(),
+                    memory_max: None,
+                    late_ms: 0,
+                    unheld: Vec::new(),
+                });
             }
             self.send(Event::Due);
             self.check();
@@ -488,6 +495,7 @@ impl World {
                     usage: Usage::default(),
                     memory_max: None,
                     late_ms: 0,
+                    unheld: Vec::new(),
                 });
             }
         }

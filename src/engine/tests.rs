@@ -97,7 +97,14 @@ impl Rig {
     }
 
     fn exited(&mut self, run: RunId, exit: Exit) -> Vec<Effect> {
-        self.send(Event::Exited { run, exit, usage: Usage::default(), memory_max: None, late_ms: 0 })
+        self.send(Event::Exited {
+            run,
+            exit,
+            usage: Usage::default(),
+            memory_max: None,
+            late_ms: 0,
+            unheld: Vec::new(),
+        })
     }
 }
 
@@ -282,8 +289,14 @@ fn no_retry_follows_a_cancel_or_an_oom_kill() {
     rig.demand("a");
     rig.started(2);
     let usage = Usage { oom_kills: Some(1), ..Usage::default() };
-    let effects =
-        rig.send(Event::Exited { run: 2, exit: Exit::Signal(9), usage, memory_max: Some(1), late_ms: 0 });
+    let effects = rig.send(Event::Exited {
+        run: 2,
+        exit: Exit::Signal(9),
+        usage,
+        memory_max: Some(1),
+        late_ms: 0,
+        unheld: Vec::new(),
+    });
     assert_eq!(ends(&effects)[0].outcome, Outcome::OomKill);
     assert_eq!(rig.engine.run_counts(), (0, 0));
 }

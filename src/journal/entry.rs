@@ -57,6 +57,9 @@ pub struct HistoryLine {
     pub retry_of: Option<RunId>,
     /// A sentence for people, where the outcome alone does not say it.
     pub detail: Option<String>,
+    /// Limits of its job that nothing on the host held, by their names in the file.
+    #[serde(default)]
+    pub unheld: Vec<String>,
 }
 
 impl HistoryLine {
@@ -111,6 +114,7 @@ impl HistoryLine {
             uid: run.uid,
             retry_of: run.retry_of,
             detail: run.detail,
+            unheld: run.unheld.into_vec(),
         }
     }
 
@@ -139,6 +143,7 @@ impl HistoryLine {
             uid: None,
             retry_of: None,
             detail: None,
+            unheld: Vec::new(),
         }
     }
 }

@@ -239,6 +239,9 @@ pub struct Finished {
     /// A sentence for people, where the outcome alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Limits of its job that nothing on the host held, by their names in the file.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub unheld: Box<[String]>,
 }
 
 /// What was measured of a run's whole tree; `None` is "not known here", never zero.

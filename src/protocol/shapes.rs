@@ -85,6 +85,9 @@ pub struct JobStatus {
     /// What keeps its file as it is now from being in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<String>,
+    /// Its limits that nothing on this host holds, by their names in its file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheld: Vec<String>,
 }
 
 /// The latest end of a job.
@@ -212,6 +215,9 @@ pub struct DoctorReport {
     /// What goes otherwise than job files say, and why; a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// Jobs with limits that nothing here holds: `name: [cpu], pids-max`.
+    #[serde(default)]
+    pub unheld: Vec<String>,
 }
 
 /// The answer to `org.varlink.service.GetInfo`.

@@ -28,7 +28,9 @@ pub fn socket_path() -> PathBuf {
 /// # Errors
 /// The path, and why nobody can be reached: there is none, or it has gone.
 pub fn reach(path: &Path) -> io::Result<()> {
-    Connection::open(path).map(drop).map_err(|e| because(&e, format_args!("cannot reach {}", path.display())))
+    Connection::open(path, Duration::ZERO)
+        .map(drop)
+        .map_err(|e| because(&e, format_args!("cannot reach {}", path.display())))
 }
 
 /// A socket connected to journald's.
@@ -36,27 +38,24 @@ pub fn reach(path: &Path) -> io::Result<()> {
 pub struct Connection(UnixDatagram);
 
 impl Connection {
-    /// Connects.
+    /// Connects; what is sent may wait up to `patience` for room.
     ///
     /// # Errors
     /// Whatever connect(2) says: ENOENT and ECONNREFUSED where nobody listens.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path, patience: Duration) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.connect(path)?;
+        socket.set_write_timeout(Some(patience).filter(|patience| !patience.is_zero()))?;
         Ok(Self(socket))
     }
 
-    /// Sends one entry, waiting for room up to `patience`; without patience it does not wait.
+    /// Sends one entry; where there is no room, it waits for that or gives up at once.
     ///
     /// # Errors
     /// `WouldBlock`: there was no room. ECONNREFUSED, ENOTCONN, EPIPE and the like: nobody listens there any more.
-    pub fn send(&self, entry: &[IoSlice<'_>], patience: Duration) -> io::Result<()> {
+    pub fn send(&self, entry: &[IoSlice<'_>], waits: bool) -> io::Result<()> {
         let mut flags = MsgFlags::MSG_NOSIGNAL;
-        if patience.is_zero() {
-            flags |= MsgFlags::MSG_DONTWAIT;
-        } else {
-            self.0.set_write_timeout(Some(patience))?;
-        }
+        flags.set(MsgFlags::MSG_DONTWAIT, !waits);
         sendmsg::<UnixAddr>(self.0.as_raw_fd(), entry, &[], flags, None)?;
         Ok(())
     }
@@ -94,8 +93,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
         let journald = UnixDatagram::bind(&path).unwrap();
-        let connection = Connection::open(&path).unwrap();
-        connection.send(&[IoSlice::new(b"A=1\n"), IoSlice::new(b"B=2\n")], Duration::ZERO).unwrap();
+        let connection = Connection::open(&path, Duration::ZERO).unwrap();
+        connection.send(&[IoSlice::new(b"A=1\n"), IoSlice::new(b"B=2\n")], false).unwrap();
         assert!(!connection.settle(Duration::from_millis(20)), "nobody has taken it");
         let mut bytes = [0; 64];
         let count = journald.recv(&mut bytes).unwrap();
@@ -108,16 +107,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
         let _journald = UnixDatagram::bind(&path).unwrap();
-        let connection = Connection::open(&path).unwrap();
+        let connection = Connection::open(&path, Duration::from_millis(100)).unwrap();
         let entry = [0; 4096];
-        let full = |patience| loop {
-            if let Err(error) = connection.send(&[IoSlice::new(&entry)], patience) {
+        let full = |waits| loop {
+            if let Err(error) = connection.send(&[IoSlice::new(&entry)], waits) {
                 return error.kind();
             }
         };
-        assert_eq!(full(Duration::ZERO), io::ErrorKind::WouldBlock);
+        assert_eq!(full(false), io::ErrorKind::WouldBlock);
         let begun = Instant::now();
-        assert_eq!(full(Duration::from_millis(100)), io::ErrorKind::WouldBlock);
+        assert_eq!(full(true), io::ErrorKind::WouldBlock);
         assert!(begun.elapsed() >= Duration::from_millis(90));
     }
 

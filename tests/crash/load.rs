@@ -102,7 +102,7 @@ fn judge(ebbd: &mut Ebbd, promised: &Promises) {
             match record["event"].as_str().unwrap() {
                 "queued" => drop(ends.entry(id).or_default()),
                 "finished" => {
-                    ends.entry(id).or_default().push(record["outcome"].as_str().unwrap().to_owned())
+                    ends.entry(id).or_default().push(record["outcome"].as_str().unwrap().to_owned());
                 }
                 _ => {}
             }

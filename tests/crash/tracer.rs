@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) deed: Option<Deed>,
     /// The journal's so manieth fdatasync (from 1) fails on top of it.
     pub(crate) sync_fails: Option<usize>,
+    /// Calls about the file of this name fail, as long as there is a file `bad` above its directory.
+    pub(crate) file_fails: Option<&'static str>,
     /// Whether calls count that only take something of the system (a descriptor), and change nothing.
     pub(crate) counts_takers: bool,
 }
@@ -40,6 +42,8 @@ pub(crate) struct Trace {
     pub(crate) counted: usize,
     /// The call that the deed was done to; none where the process never got so far.
     pub(crate) hit: Option<String>,
+    /// How many calls had counted when the sync failed that was to fail.
+    pub(crate) sync_failed_at: Option<usize>,
     /// Bytes of the live journal that are on disk for sure.
     pub(crate) synced: u64,
     pub(crate) status: WaitStatus,
@@ -60,11 +64,24 @@ impl Traced {
             let pid = launch(command);
             sender.send(pid).unwrap();
             match pid {
-                Some(pid) => {
-                    Tracer { pid, plan, counted: 0, syncs: 0, synced: 0, hit: None, then: Then::Nothing }
-                        .run()
+                Some(pid) => Tracer {
+                    pid,
+                    plan,
+                    counted: 0,
+                    syncs: 0,
+                    sync_failed_at: None,
+                    synced: 0,
+                    hit: None,
+                    then: Then::Nothing,
                 }
-                None => Trace { counted: 0, hit: None, synced: 0, status: WaitStatus::StillAlive },
+                .run(),
+                None => Trace {
+                    counted: 0,
+                    hit: None,
+                    sync_failed_at: None,
+                    synced: 0,
+                    status: WaitStatus::StillAlive,
+                },
             }
         });
         let pid = receiver.recv().unwrap()?;
@@ -115,6 +132,7 @@ struct Tracer {
     plan: Plan,
     counted: usize,
     syncs: usize,
+    sync_failed_at: Option<usize>,
     synced: u64,
     hit: Option<String>,
     then: Then,
@@ -127,7 +145,13 @@ impl Tracer {
             let status = waitpid(self.pid, None).unwrap();
             let signal = match status {
                 WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
-                    return Trace { counted: self.counted, hit: self.hit, synced: self.synced, status };
+                    return Trace {
+                        counted: self.counted,
+                        hit: self.hit,
+                        sync_failed_at: self.sync_failed_at,
+                        synced: self.synced,
+                        status,
+                    };
                 }
                 WaitStatus::PtraceSyscall(_) => {
                     self.stopped();
@@ -165,12 +189,18 @@ impl Tracer {
             self.syncs += 1;
             self.then = Then::Synced(std::fs::metadata(&call.target).map_or(0, |facts| facts.len()));
             if self.plan.sync_fails == Some(self.syncs) {
+                self.sync_failed_at = Some(self.counted + 1);
                 self.fail(libc::EIO);
             }
         }
         if call.is_rename && call.target.ends_with("journal.next") {
             // The head of a new segment was synced before it gets its name.
             self.synced = std::fs::metadata(&call.target).map_or(0, |facts| facts.len());
+        }
+        if self.plan.file_fails.is_some_and(|name| call.target.ends_with(name))
+            && call.target.ancestors().nth(2).is_some_and(|dir| dir.join("bad").exists())
+        {
+            self.fail(call.errno);
         }
         self.counted += 1;
         match self.plan.deed {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{Caller, Ebbd, skips_without_root, wait_until, zombies_of};
 
 /// Lays out a root file system of its own below $1: the machine's programs, a state directory and nothing else that could be
-/// written to. `parts` beside it: `proc`, `tmp`, `cgroup` (read-only). Then becomes ebbd in it.
+/// written to. `parts` beside it: `proc`, `tmp`, `cgroup` (read-only), `user` (one without an account, in place of root). Then becomes ebbd in it.
 const ENTER: &str = r#"
 set -e
 root=$1 parts=$2 inside=$3 ebbd=$4; shift 4
@@ -36,7 +36,9 @@ esac
 case $parts in *tmp*) mkdir tmp; mount -t tmpfs ebb-test tmp; esac
 case $parts in *proc*) mkdir proc; mount -t proc proc proc; esac
 mount -o remount,ro "$root"
-exec env -i PATH="$PATH" ${EBB_TEST_SETPRIV-} chroot . /ebbd --jobs /ebb/jobs --state /ebb/state --socket /ebb/ebb.sock "$@"
+user=
+case $parts in *user*) user=--userspec=61236:61236; esac
+exec env -i PATH="$PATH" chroot $user . /ebbd --jobs /ebb/jobs --state /ebb/state --socket /ebb/ebb.sock "$@"
 "#;
 
 /// An ebbd that is the first process of a container.
@@ -49,6 +51,10 @@ struct Container {
 impl Container {
     fn start(parts: &str, jobs: &[(&str, &str)], flags: &[&str]) -> Self {
         let files = Ebbd::prepare(jobs);
+        if parts.contains("user") {
+            std::os::unix::fs::chown(files.path("."), Some(61_236), Some(61_236)).unwrap();
+            std::os::unix::fs::chown(files.path("jobs"), Some(61_236), Some(61_236)).unwrap();
+        }
         let root = tempfile::Builder::new().prefix("ebb-test-root-").tempdir().unwrap();
         let log = std::fs::File::create(files.path("log")).unwrap();
         let unshare = Command::new("unshare")
@@ -148,7 +154,7 @@ fn hardly_any_file_system_is_enough_for_runs_their_output_and_their_orphans() {
         return;
     }
     // No accounts, no HOME, nothing to write to but the state; then without /tmp, and without /proc.
-    for parts in ["proc tmp", "proc", ""] {
+    for parts in ["proc tmp", "proc", "", "proc user"] {
         let home = "command = [\"sh\", \"-c\", \"echo home $HOME; touch /x || exit 3\"]\n";
         let container = Container::start(parts, &[("messy", MESSY), ("home", home)], &[]);
         let line = container.run("messy");
@@ -226,4 +232,28 @@ fn output_that_is_inherited_goes_where_the_log_goes() {
     let path: PathBuf = container.files.path("log");
     std::fs::File::open(path).unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("\nout loud\n") && log.contains("\nerr loud\n"), "{log}");
+}
+
+#[test]
+fn limits_that_nothing_holds_are_said_at_the_load_by_doctor_by_status_and_in_the_runs_record() {
+    if skips_without_root("container::limits_that_nothing_holds_are_said") {
+        return;
+    }
+    let job = "command = [\"true\"]\npids-max = 5\n[cpu]\nquota = \"50%\"\n[memory]\nmax = \"64M\"\nhigh = \"32M\"\n";
+    let container =
+        Container::start("proc cgroup", &[("bound", job), ("free", "command = [\"true\"]\n")], &[]);
+    let unheld = json!(["[memory] high", "[cpu]", "pids-max"]);
+    let status = |job: &str| container.call("Status", json!({ "job": job }))["job"]["unheld"].clone();
+    assert_eq!((status("bound"), status("free")), (unheld.clone(), Value::Null));
+    let doctor = container.call("Doctor", json!({}));
+    assert_eq!(doctor["unheld"], json!(["bound: [memory] high, [cpu], pids-max"]), "{doctor}");
+    assert_eq!(container.run("bound")["unheld"], unheld);
+    assert_eq!(container.run("free")["unheld"], json!([]));
+    let said = || container.files.log().matches("1 job with limits that nothing on this host holds").count();
+    assert_eq!(said(), 1, "{}", container.files.log());
+    container.call("Reload", json!({}));
+    assert_eq!(said(), 2, "once a load");
+    let shown = container.files.ebb(&["status", "bound"]).out;
+    assert!(shown.contains("not held"), "{shown}");
+    assert!(container.files.ebb(&["doctor"]).out.contains("bound: [memory] high"), "{shown}");
 }

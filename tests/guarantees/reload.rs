@@ -305,3 +305,25 @@ fn a_typo_at_a_restart_loses_no_demand_and_forgets_no_pause() {
     assert_eq!(reply["result"]["outcome"], "success", "{reply}");
     assert_eq!(ebbd.status("long")["paused"], true);
 }
+
+#[test]
+fn a_removed_job_is_shown_as_such_and_can_be_stopped_by_its_name_until_its_run_has_ended() {
+    let ebbd = Ebbd::prepare(&[("other", "command = [\"true\"]\n")]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("removed", &gate.command(&["echo", "x"]));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("removed");
+    ebbd.until_started(run);
+    std::fs::remove_file(ebbd.path("jobs/removed.toml")).unwrap();
+    reload(&ebbd);
+    let status = ebbd.status("removed");
+    assert_eq!((&status["state"], &status["runs"][0]["run"]), (&json!("removed"), &json!(run)), "{status}");
+    let all = ebbd.connect().stream("Status", json!({})).unwrap();
+    let names: Vec<&str> = all.iter().filter_map(|reply| reply["job"]["job"].as_str()).collect();
+    assert_eq!(names, ["other", "removed"]);
+    let table = ebbd.ebb(&["status"]).out;
+    assert!(table.contains("removed") && table.contains("its file is gone"), "{table}");
+    assert_eq!(ebbd.call("Stop", json!({"job": "removed"})).unwrap()["runs"], json!([run]));
+    ebbd.until("its end", || ebbd.call("Status", json!({"job": "removed"})) == Err("NoSuchJob".to_owned()));
+    assert_eq!(ebbd.call("Stop", json!({"job": "removed"})), Err("NoSuchJob".to_owned()));
+}

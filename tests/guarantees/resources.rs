@@ -1,11 +1,13 @@
 //! What the machine has none of left (descriptors, processes, memory) ebbd waits for: it stays, says what it could not do,
 //! loses no demand, and goes on by itself once there is some again.
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Caller, Ebbd, is_alive, number_in, skips_without_root};
+use crate::harness::{Caller, Ebbd, is_alive, number_in, skip, skips_without_root, wait_until};
 use crate::helpers::gate::Gate;
 
 /// Starts what follows with hardly any descriptors.
@@ -168,4 +170,121 @@ fn a_run_whose_user_has_too_many_processes_waits_for_one_of_them_to_end() {
     others.clear();
     ebbd.until("its end", || ebbd.history().len() == 1);
     assert_eq!(ebbd.history()[0]["outcome"], "success", "{}", ebbd.history()[0]);
+}
+
+#[test]
+fn a_soft_limit_of_cgroup_v1_is_not_taken_for_memory_high() {
+    let job = "command = [\"true\"]\n[memory]\nhigh = \"32M\"\n";
+    let required = format!("enforcement = \"required\"\n{job}");
+    let ebbd = Ebbd::start(&[("best", job), ("required", &required)]);
+    if ebbd.call("Doctor", json!({})).unwrap()["enforcement"] != "cgroup-v1" {
+        return; // The other rungs have tests of their own.
+    }
+    let line = ebbd.run("best");
+    assert_eq!((&line["outcome"], &line["unheld"]), (&json!("success"), &json!(["[memory] high"])), "{line}");
+    let line = ebbd.run("required");
+    assert_eq!(line["outcome"], "start-failed", "{line}");
+    assert!(line["detail"].as_str().unwrap().contains("no cgroup here can hold [memory] high"), "{line}");
+}
+
+/// A control group of the test's own in a v1 hierarchy; none where there is no such hierarchy here.
+struct Group(PathBuf);
+
+impl Group {
+    fn make(controller: &str, name: &str) -> Option<Self> {
+        let dir = Path::new("/sys/fs/cgroup").join(controller);
+        let dir = dir.join(format!("ebb-test-own-{}-{name}", std::process::id()));
+        std::fs::create_dir(&dir).ok()?;
+        dir.join("tasks").exists().then_some(Self(dir))
+    }
+
+    fn write(&self, file: &str, value: &str) {
+        std::fs::write(self.0.join(file), value).unwrap();
+    }
+
+    fn number(&self, file: &str) -> u64 {
+        std::fs::read_to_string(self.0.join(file)).unwrap().trim().parse().unwrap()
+    }
+
+    /// Starts what follows in it.
+    fn enter(&self) -> [String; 3] {
+        let script = format!("echo 0 > {}/cgroup.procs; exec \"$0\" \"$@\"", self.0.display());
+        ["sh".to_owned(), "-c".to_owned(), script]
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        wait_until("the test's own group to be free", || std::fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn a_control_group_that_is_full_of_processes_makes_runs_wait() {
+    let test = "resources::a_control_group_that_is_full_of_processes_makes_runs_wait";
+    if skips_without_root(test) {
+        return;
+    }
+    let Some(group) = Group::make("pids", "pids") else {
+        return skip(test, "no pids hierarchy of cgroup v1");
+    };
+    let words = group.enter();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ebbd = Ebbd::prepare(&[("job", "command = [\"true\"]\n")]).under(&words).go();
+    group.write("pids.max", "1");
+    ebbd.demand("job");
+    ebbd.until("it to wait", || lack(&ebbd.status("job")).is_some());
+    group.write("pids.max", "max");
+    ebbd.until("its end", || ebbd.history().len() == 1);
+    assert_eq!(ebbd.history()[0]["outcome"], "success");
+    drop(ebbd);
+}
+
+#[test]
+fn an_ebbd_that_is_killed_for_its_own_memory_loses_no_demand_and_no_run() {
+    let test = "resources::an_ebbd_that_is_killed_for_its_own_memory_loses_no_demand_and_no_run";
+    if skips_without_root(test) {
+        return;
+    }
+    let Some(group) = Group::make("memory", "ebbd") else {
+        return skip(test, "no memory hierarchy of cgroup v1");
+    };
+    let elsewhere = Group::make("memory", "run").unwrap();
+    let words = group.enter();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("held", &gate.command(&["sh", "-c", "exit 4"]));
+    let mut ebbd = ebbd.under(&words).go();
+    let (run, waiting) = (ebbd.demand("held"), ebbd.demand("held"));
+    let main = ebbd.until_started(run);
+    // The kernel takes the largest of the group, and that shall be ebbd: the run goes elsewhere.
+    elsewhere.write("cgroup.procs", &main.to_string());
+    let used = group.number("memory.usage_in_bytes");
+    group.write("memory.limit_in_bytes", &(used + (2 << 20)).to_string());
+    // Payloads that are staged on connections are ebbd's own memory, up to a bound for each client.
+    let data = "QUFB".repeat(12_000);
+    let mut callers = Vec::new();
+    ebbd.until("ebbd to be killed", || {
+        if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(ebbd.socket()) {
+            let call = json!({"method": "io.ebb.Control.Input", "parameters": {"data": data}}).to_string();
+            for _ in 0..20 {
+                let _ = stream.write_all(format!("{call}\0").as_bytes());
+            }
+            callers.push(stream);
+        }
+        group.number("memory.failcnt") > 0 && !is_alive(i32::try_from(ebbd.pid()).unwrap())
+    });
+    drop(callers);
+    assert!(is_alive(main), "the run is none of those that are killed");
+    assert_eq!(ebbd.wait_end(), None, "killed by a signal");
+    group.write("memory.limit_in_bytes", "-1");
+    ebbd.restart();
+    gate.open();
+    ebbd.until("both ends", || ebbd.history().len() == 2);
+    let ends = ebbd.history();
+    let of = |id: u64| ends.iter().find(|line| line["id"] == id).unwrap();
+    assert!(["exit-code", "lost"].contains(&of(run)["outcome"].as_str().unwrap()), "{ends:?}");
+    assert_eq!(of(run)["oom_kills"].as_u64().unwrap_or(0), 0, "ebbd's own end is none of the run's");
+    assert_eq!(of(waiting)["outcome"], "exit-code");
 }

@@ -314,6 +314,74 @@ fn a_retry_keeps_its_delay_over_a_crash() {
     assert_eq!((&lines[1]["attempt"], &lines[1]["retry_of"]), (&json!(2), &json!(1)));
 }
 
+#[test]
+fn a_run_that_is_lost_is_tried_again_like_one_that_failed() {
+    let retry = "command = [\"true\"]\nretry = { attempts = 1, delay = \"10ms\" }\n";
+    let ebbd = Ebbd::prepare(&[("job", retry)]);
+    let at = "2026-03-01T00:00:00.000Z";
+    let records = [
+        json!({"at": at, "event": "opened", "version": "0", "pid": 1, "boot": "another boot", "next_run": 1}),
+        json!({"at": at, "event": "queued", "id": 1, "job": "job", "trigger": "manual", "attempt": 1}),
+        json!({"at": at, "event": "started", "id": 1, "job": "job", "pid": 1, "pid_start": 1, "enforcement": "none"}),
+    ];
+    std::fs::create_dir(ebbd.path("state")).unwrap();
+    let text: String = records.iter().map(|record| format!("{record}\n")).collect();
+    std::fs::write(ebbd.path("state/journal.jsonl"), text).unwrap();
+    let ebbd = ebbd.go();
+    assert_eq!(result(&ebbd, 1)["outcome"], "lost");
+    ebbd.until("the retry to end", || ebbd.history().len() == 2);
+    let again = result(&ebbd, 2);
+    assert_eq!(
+        (&again["outcome"], &again["retry_of"], &again["attempt"]),
+        (&json!("success"), &json!(1), &json!(2))
+    );
+}
+
+#[test]
+fn a_stop_that_was_promised_is_carried_out_by_the_next_ebbd_and_what_was_stopped_is_not_tried_again() {
+    let ebbd = Ebbd::prepare(&[]);
+    let deaf = json!(["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]);
+    let more = "grace = \"2s\"\nretry = { attempts = 3, delay = \"10ms\" }\n";
+    ebbd.write_job("deaf", &format!("command = {deaf}\n{more}"));
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("deaf");
+    let pid = ebbd.until_started(run);
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+    ebbd.crash();
+    assert!(is_alive(pid));
+    ebbd.restart();
+    let line = result(&ebbd, run);
+    assert_eq!(
+        (&line["outcome"], &line["detail"]),
+        (&json!("canceled"), &json!("stopped on request")),
+        "{line}"
+    );
+    assert!(!is_alive(pid));
+    assert_eq!(ebbd.status("deaf")["runs"], json!([]), "nothing of it is tried again");
+}
+
+#[test]
+fn a_run_that_had_begun_when_ebbd_died_is_taken_over_and_not_started_again() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    let did = ebbd.path("did");
+    ebbd.write_job("held", &gate.command(&["sh", "-c", &format!("echo $EBB_RUN_ID >>{}", did.display())]));
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("held");
+    let pid = ebbd.until_started(run);
+    ebbd.crash();
+    // As if ebbd had died just before it wrote that the run has started.
+    let records = ebbd.journal().into_iter().filter(|record| record["event"] != "started");
+    let text: String = records.map(|record| format!("{record}\n")).collect();
+    std::fs::write(ebbd.path("state/journal.jsonl"), text).unwrap();
+    ebbd.restart();
+    assert_eq!(ebbd.until_started(run), pid, "it is the same process");
+    gate.open();
+    let line = result(&ebbd, run);
+    assert!(["success", "lost"].contains(&line["outcome"].as_str().unwrap()), "{line}");
+    assert_eq!(std::fs::read_to_string(did).unwrap(), format!("{run}\n"), "it ran once");
+}
+
 /// Puts back the time since when the timing of every job is known, as if ebbd had been down since then.
 fn age_journal(ebbd: &Ebbd, by: Duration) {
     let since = jiff::Timestamp::now() - jiff::SignedDuration::try_from(by).unwrap();

@@ -41,7 +41,7 @@ fn settings() -> Vec<String> {
     names
 }
 
-/// Two blanks, the flag, two blanks or more, what it means; lines indented further go on.
+/// Two blanks, the flag, its value in capitals, what it means; lines indented further go on.
 fn flags(help: &str) -> Vec<Flag> {
     let mut flags: Vec<Flag> = Vec::new();
     for line in help.lines().skip_while(|line| !line.starts_with("  --")) {
@@ -51,8 +51,10 @@ fn flags(help: &str) -> Vec<Flag> {
             last.text = format!("{}  {}", last.text, rest.trim());
             continue;
         };
-        let (flag, text) = rest.split_once("  ").unwrap();
-        let (name, value) = flag.split_once(' ').map_or((flag, None), |(name, value)| (name, Some(value)));
+        let (name, rest) = rest.split_once(' ').unwrap();
+        let word = rest.split(' ').next().unwrap();
+        let is_value = !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase());
+        let (value, text) = if is_value { (Some(word), &rest[word.len()..]) } else { (None, rest) };
         flags.push(Flag { name: name.into(), value: value.map(str::to_owned), text: text.trim().into() });
     }
     flags
@@ -70,8 +72,8 @@ fn explained(text: &str) -> String {
         None => (text, None),
     };
     let mut capital = said.trim().to_owned();
-    // A list of words that can be written begins with one of them.
-    if !capital.split(' ').next().unwrap().ends_with(',') {
+    // A word that can be written stays as it is written.
+    if !capital.starts_with("error,") {
         capital[..1].make_ascii_uppercase();
     }
     let default = default.map_or_else(String::new, |d| {

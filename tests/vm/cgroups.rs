@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::harness::wait_until;
+use crate::harness::{mem_available_kb, wait_until};
 
 /// Where cgroup v2 is mounted.
 pub const ROOT: &str = "/sys/fs/cgroup";
@@ -64,4 +64,41 @@ pub fn keyed(dir: &Path, file: &str, key: &str) -> u64 {
     let text = read(dir, file);
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {key} in {file}:\n{text}"))
+}
+
+/// What a test does must have gone back: the leaf of its run at once, its memory but for 8 MiB very soon.
+pub struct Before {
+    available_kb: u64,
+    meminfo: String,
+}
+
+impl Before {
+    /// What there is now.
+    pub fn look() -> Self {
+        Self { available_kb: mem_available_kb(), meminfo: meminfo() }
+    }
+
+    /// Waits until it is there again, and the leaf of this run is not.
+    #[track_caller]
+    pub fn is_back(&self, line: &serde_json::Value) {
+        let run = line["id"].as_u64().unwrap_or_else(|| panic!("no run: {line}"));
+        assert_eq!(leaf(run), None, "a run that has ended has no leaf");
+        let mut last = 0;
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while last + (8 << 10) < self.available_kb {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{} kB were available before, {last} kB are now:\n{}\n{}",
+                self.available_kb,
+                self.meminfo,
+                meminfo()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            last = mem_available_kb();
+        }
+    }
+}
+
+fn meminfo() -> String {
+    std::fs::read_to_string("/proc/meminfo").unwrap()
 }

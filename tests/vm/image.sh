@@ -8,8 +8,8 @@ set -euo pipefail
 readonly disk_id=ebb00001
 readonly disk_mib=2048
 readonly packages=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,python3-minimal,kmod,procps
-# ext4 and NVMe are built into the kernel; all else that a test wants is named here.
-readonly modules="zram loop overlay"
+# ext4 and NVMe are built into the kernel; all else that a test wants is named here. (zram compresses by lzo-rle.)
+readonly modules="zram lzo-rle loop overlay"
 
 # Runs with the guest's tree in $1, while /proc, /sys and /dev are mounted in it.
 customize() {

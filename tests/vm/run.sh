@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly cache=${EBB_VM_CACHE:-.work/vm/images}
-readonly deadline_s=${EBB_VM_DEADLINE_S:-600} # for one guest, from power on
+readonly deadline_s=${EBB_VM_DEADLINE_S:-1500} # for one guest, from power on
 guests=(trixie bookworm)
 if [ "${1:-}" = --guest ]; then
   guests=("$2")
@@ -136,6 +136,7 @@ wait "${boots[@]}"
 step "done"
 dead=0
 for guest in "${guests[@]}"; do came_to_its_end "$guest" || dead=$((dead + 1)); done
+for guest in "${guests[@]}"; do sed "s/^/$guest: /" ".work/vm/out/$guest/figures" 2>/dev/null; done
 failed=$(($(count failed) + dead)) skipped=$(count ignored)
 echo "$(count passed) passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$skipped" = 0 ] && [ "$(count passed)" -gt 0 ]

@@ -22,6 +22,7 @@ fn job(name: &str, state: &str) -> JobStatus {
         last: None,
         runs: Vec::new(),
         stale: None,
+        unheld: Vec::new(),
     }
 }
 

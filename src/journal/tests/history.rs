@@ -228,6 +228,7 @@ fn every_field_of_a_history_line_is_always_there_and_times_are_rfc_3339() {
         "oom_kills",
         "leftover",
         "detail",
+        "unheld",
         "at",
     ];
     let mut seen = [false; 2];

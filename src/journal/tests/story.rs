@@ -172,6 +172,7 @@ impl Story {
             retry_of: queued.retry_of,
             reason: None,
             detail: self.rng.bool().then(|| "a sentence".into()),
+            unheld: Box::default(),
         })
     }
 }

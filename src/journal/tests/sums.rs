@@ -83,6 +83,7 @@ fn finished(id: RunId) -> Event {
         retry_of: None,
         reason: None,
         detail: None,
+        unheld: Box::default(),
     })
 }
 

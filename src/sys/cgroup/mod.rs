@@ -174,6 +174,9 @@ impl Ladder {
         let mut names = Vec::new();
         if limits.memory() && !self.v2_has("memory") && self.memory.is_none() {
             names.push("[memory]");
+        } else if limits.memory_high.is_some() && !self.v2_has("memory") {
+            // v1 has but a soft limit for it, which counts only when the whole host is short.
+            names.push("[memory] high");
         }
         if limits.cpu() && !self.v2_has("cpu") && self.cpu.is_none() {
             names.push("[cpu]");
@@ -182,6 +185,12 @@ impl Ladder {
             names.push("pids-max");
         }
         names
+    }
+
+    /// Whether there is no limit that would be beyond it.
+    #[must_use]
+    pub fn holds_everything(&self) -> bool {
+        ["memory", "cpu", "pids"].into_iter().all(|controller| self.v2_has(controller))
     }
 
     /// Why the ladder stands no higher: a sentence for everything that was tried in vain, with what the kernel said and

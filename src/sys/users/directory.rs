@@ -5,12 +5,22 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::limits::{DIRECTORY_ANSWER_MAX, DIRECTORY_TIMEOUT_MS};
+use crate::limits::{DIRECTORY_ANSWER_MAX, DIRECTORY_REST_MS, DIRECTORY_TIMEOUT_MS};
 use crate::sys::raw::because;
+
+/// When a directory service last failed to answer in time.
+static SILENT: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether one is left in peace at `now`. Asking holds everything else up, so it is not asked again and again.
+fn is_resting(now: Instant) -> bool {
+    let silent = *SILENT.lock().unwrap_or_else(PoisonError::into_inner);
+    silent.is_some_and(|at| now.duration_since(at) < Duration::from_millis(DIRECTORY_REST_MS))
+}
 
 /// Whether `nsswitch.conf` names a source for `database` beyond the `known` ones (nsswitch.conf(5)). No file: none.
 pub(super) fn serves(etc: &Path, database: &str, known: &[&str]) -> bool {
@@ -32,14 +42,21 @@ pub(super) fn ask(program: &str, args: &[&str]) -> io::Result<Option<String>> {
     let Some(path) = dirs.iter().map(|dir| Path::new(dir).join(program)).find(|path| path.exists()) else {
         return Ok(None);
     };
-    let mut command = Command::new(&path);
-    command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let explain =
         |e: io::Error| because(&e, format_args!("cannot ask {} {}", path.display(), args.join(" ")));
+    if is_resting(Instant::now()) {
+        let why = "the directory service did not answer a moment ago, and is asked again later";
+        return Err(explain(io::Error::new(io::ErrorKind::TimedOut, why)));
+    }
+    let mut command = Command::new(&path);
+    command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(explain)?;
     let answer = answer(&mut child);
-    if answer.is_err() {
+    if let Err(error) = &answer {
         let _ = child.kill();
+        if error.kind() == io::ErrorKind::TimedOut {
+            *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
     }
     let success = child.wait().is_ok_and(|status| status.success());
     Ok(answer.map_err(explain)?.filter(|_| success))
@@ -103,5 +120,24 @@ mod tests {
         assert_eq!(ask("getent", &["passwd", "no-such-user-here"]).unwrap(), None);
         assert_eq!(ask("getent", &["passwd", "--help"]).unwrap(), None);
         assert_eq!(ask("no-such-program", &["x"]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_service_that_is_silent_is_left_in_peace_for_a_while() {
+        if !crate::sys::testing::alone(
+            "sys::users::directory::tests::a_service_that_is_silent_is_left_in_peace_for_a_while",
+        ) {
+            return;
+        }
+        let began = Instant::now();
+        // Any program that says nothing will do.
+        let error = ask("sleep", &["600"]).unwrap_err();
+        assert!(crate::sys::is_scarce(&error), "{error}");
+        assert!(began.elapsed() >= Duration::from_millis(DIRECTORY_TIMEOUT_MS));
+        let again = Instant::now();
+        let error = ask("getent", &["passwd", "x"]).unwrap_err();
+        assert!(crate::sys::is_scarce(&error) && error.to_string().contains("asked again later"), "{error}");
+        assert!(again.elapsed() < Duration::from_millis(500));
+        assert!(!is_resting(Instant::now() + Duration::from_millis(DIRECTORY_REST_MS)));
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn success(id: RunId, job: &str, at_s: i64, bytes: usize) -> Record {
         retry_of: None,
         reason: None,
         detail: (bytes > 0).then(|| "x".repeat(bytes)),
+        unheld: Box::default(),
     };
     Record { at, event: Event::Finished(finished) }
 }
