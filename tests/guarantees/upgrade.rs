@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Ebbd, is_alive, skips_without_root, wait_until, zombies_of};
 use crate::helpers::gate::Gate;
+use crate::helpers::past;
 use crate::helpers::proc::{descriptors, kernel, python, status_number, wait_quiet};
 use crate::helpers::stranger::{NOBODY, connect_as};
 
@@ -630,4 +631,33 @@ fn output_to_a_run_that_goes_on_stays_bounded_and_is_followed() {
     let (code, said) = end_of(following);
     assert_eq!(code, Some(0));
     assert!(said.trim_end().ends_with("the end") || said.contains("the end\n"), "its end is shown");
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answer_is_let_go_and_the_others_go_on() {
+    let ebbd = with_own_binary(Ebbd::prepare(&[("job", TRUE)]));
+    let lines = (1..=4000).map(|id| past::success(id, "gone", i64::try_from(id).unwrap(), 400));
+    past::write(&ebbd.path("state/journal.jsonl"), std::iter::once(past::opened(4001)).chain(lines));
+    let ebbd = ebbd.go();
+    let mut silent = ebbd.connect();
+    silent.send("History", &json!({}), true);
+    silent.receive().expect("its first line");
+    // One whose answers are made at once, and more of them than its socket holds.
+    let mut slow = ebbd.connect();
+    let calls = 1200;
+    for _ in 0..calls {
+        slow.send("Status", &json!({"job": "job"}), false);
+    }
+    let mut idle = ebbd.connect();
+    idle.call("Doctor", json!({})).unwrap();
+    upgrade(&ebbd);
+    idle.call("Doctor", json!({})).unwrap();
+    for _ in 0..calls {
+        assert_eq!(slow.receive().expect("an answer to each call")["parameters"]["job"]["job"], "job");
+    }
+    let mut last = Value::Null;
+    while let Some(frame) = silent.receive() {
+        last = frame;
+    }
+    assert_eq!(last["continues"], true, "it has not come to its end: {last}");
 }
