@@ -170,7 +170,11 @@ impl Shell {
 
     /// Appends a record. The payload of the run that it queues is on disk under that run's number before.
     fn write(&mut self, record: &Record) -> std::io::Result<()> {
-        let Recorded::Queued(queued) = &record.event else { return self.journal.append(record) };
+        let Recorded::Queued(queued) = &record.event else {
+            self.journal.append(record)?;
+            self.forget_note(&record.event);
+            return Ok(());
+        };
         if queued.payload.input.is_some() {
             self.keep_input(queued)?;
         }
@@ -180,6 +184,25 @@ impl Shell {
             let _ = self.inputs.remove(queued.id);
         }
         written
+    }
+
+    /// What the journal says of a run, its note need not.
+    fn forget_note(&self, event: &Recorded) {
+        let run = match event {
+            Recorded::Started(started) => started.id,
+            Recorded::Finished(finished) => finished.id,
+            Recorded::Opened(_)
+            | Recorded::Job(_)
+            | Recorded::JobRemoved { .. }
+            | Recorded::Paused { .. }
+            | Recorded::Resumed { .. }
+            | Recorded::Queued(_)
+            | Recorded::Stopping(_)
+            | Recorded::Skipped(_) => return,
+        };
+        if let Some(begun) = &self.begun {
+            begun.forget(run);
+        }
     }
 
     fn keep_input(&mut self, queued: &crate::journal::record::Queued) -> std::io::Result<()> {
