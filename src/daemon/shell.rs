@@ -55,7 +55,7 @@ pub(super) struct Shell {
     pub(super) held: Vec<Held>,
     /// What the demand that is being handled brought for standard input.
     pub(super) staged: Option<Staged>,
-    /// Runs whose payloads go, once the retries that may take them over have been recorded.
+    /// Runs whose payloads go, once their ends, and the retries that share the payloads, are on disk.
     pub(super) ended: Vec<RunId>,
     /// What was read at the start, until it is in force.
     pub(super) fresh: Option<(Vec<Loaded>, State)>,
@@ -160,11 +160,7 @@ impl Shell {
         let mut queued = Vec::new();
         let result = unwritten.flush(&mut queued, |record| self.write(record));
         self.unwritten = unwritten;
-        for run in queued {
-            // Its payload is its own now.
-            self.ended.extend(run.retry_of.filter(|before| self.engine.job_of(*before).is_none()));
-            then.push(Event::Recorded { run: run.id });
-        }
+        then.extend(queued.into_iter().map(|run| Event::Recorded { run: run.id }));
         result
     }
 
@@ -224,7 +220,9 @@ impl Shell {
             // Made by an ebbd that died before the run began, if at all.
             self.outputs().discard(&finished.job, run);
         }
-        self.ended.push(run);
+        if self.inputs.has(run) {
+            self.ended.push(run);
+        }
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);
             self.held.push(Held::Result(run, Box::new(line)));
@@ -297,17 +295,23 @@ impl Shell {
         while !self.held.is_empty() {
             self.tell();
         }
-        for run in std::mem::take(&mut self.ended) {
-            if self.unwritten.needs_input_of(run) {
-                continue;
-            }
-            if let Err(error) = self.inputs.remove(run) {
-                tracing::warn!(run, "cannot remove the run's payload: {error}");
-            }
-        }
+        self.remove_inputs();
         // After a sync that failed the next answer, or a while, tries again.
         if self.journal.needs_rotation() && !self.journal.is_suspect() {
             self.rotate();
+        }
+    }
+
+    /// Removes the payloads of runs that have ended. That they have is on disk before: else a power cut could leave a run
+    /// that starts again, without its payload.
+    fn remove_inputs(&mut self) {
+        if self.ended.is_empty() || !self.unwritten.is_empty() || !self.make_durable() {
+            return;
+        }
+        for run in std::mem::take(&mut self.ended) {
+            if let Err(error) = self.inputs.remove(run) {
+                tracing::warn!(run, "cannot remove the run's payload: {error}");
+            }
         }
     }
 
