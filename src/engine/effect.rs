@@ -8,6 +8,7 @@ use super::event::{ClientId, DefinitionRef, JobIndex};
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // It lives for a moment, in a list of a few; a box for each record would cost more.
 pub enum Effect {
     /// Find the first slot of a job's schedule after this instant and answer with [`super::Event::Armed`].
     Arm {
