@@ -37,11 +37,15 @@ pub const REPLY_TIMEOUT_MS: u64 = 10_000;
 /// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
 /// milliseconds; then it goes all the same, and says so.
 pub const SETTLE_MS: u64 = 5_000;
+/// How long a binary may take to say that it can take over from the ebbd that runs, in milliseconds; then it can't.
+pub const PROBE_TIMEOUT_MS: u64 = 10_000;
+/// As much of what it says is read, in bytes.
+pub const PROBE_ANSWER_MAX: u64 = 4096;
 /// How long ebbd waits at its end for clients to read what they were told, in milliseconds; then it ends without.
 pub const PART_TIMEOUT_MS: u64 = 1_000;
 /// How long ebbd hears at its end whether those who are connected have just asked for something, in milliseconds; who asks
 /// later is cut off.
-pub const LAST_CALL_MS: u64 = 20;
+pub const LAST_CALL_MS: u64 = 100;
 /// Replies waiting for one client; a client that is further behind is closed.
 pub const REPLIES_PENDING_MAX: usize = 64;
 /// Longest frame that the client reads from ebbd, in bytes; a longer one ends the client with an error.

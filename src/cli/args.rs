@@ -66,6 +66,8 @@ pub(super) enum Verb {
     Resume(OneJob),
     /// Have ebbd read the job files again
     Reload(Plain),
+    /// Have ebbd put its new binary in its own place; runs and waiting clients go on
+    Upgrade(Plain),
     /// Check job files without ebbd
     Check(Check),
     /// What enforces limits on this host, and why nothing stronger

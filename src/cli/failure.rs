@@ -45,6 +45,20 @@ impl Failure {
         }
     }
 
+    /// Whether it may be better soon: ebbd is away, about to end, or full.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::NoDaemon(_) | Self::Gone(_) => true,
+            Self::Refused(error) => error.exit_code() == exit::BUSY.0,
+            Self::Usage(_)
+            | Self::Garbled(_)
+            | Self::System(_)
+            | Self::Busy(_)
+            | Self::NotAllowed(_)
+            | Self::Unread => false,
+        }
+    }
+
     /// An error of the operating system, with what was tried.
     pub(super) fn system(tried: impl std::fmt::Display, error: &io::Error) -> Self {
         Self::System(format!("{tried}: {error}"))

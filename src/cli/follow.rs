@@ -120,7 +120,7 @@ impl Source {
                 Ok((_, place)) => Self::Open(place),
                 Err(Failure::Refused(error)) if error.error.ends_with(".NoSuchRun") => Self::NotYet,
                 // The wait finds out by itself whether ebbd comes back.
-                Err(Failure::NoDaemon(_) | Failure::Gone(_)) => Self::NotYet,
+                Err(failure) if failure.may_pass() => Self::NotYet,
                 Err(failure) => {
                     writeln!(screen.err, "its output can't be followed: {failure}")?;
                     Self::Never

@@ -29,6 +29,7 @@ mod table;
 mod target;
 mod times;
 mod upcoming;
+mod upgrade;
 mod waiting;
 
 #[cfg(test)]
@@ -82,6 +83,7 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::Pause(args) => pause::pause(args, target, screen),
         Verb::Resume(args) => pause::resume(args, target, screen),
         Verb::Reload(args) => reload::run(args, target, screen),
+        Verb::Upgrade(args) => upgrade::run(args, target, screen),
         Verb::Check(args) => check::run(args, screen),
         Verb::Doctor(args) => doctor::run(args, target, screen),
         Verb::Completions(args) => completions::run(args, screen),

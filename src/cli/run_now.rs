@@ -35,7 +35,8 @@ pub(super) fn run(args: &args::RunNow, target: &Target, screen: &mut Screen) -> 
             done => done,
         }
     } else {
-        let accepted: RunNowReply = connection.call("RunNow", &demand)?;
+        connection.send("RunNow", &demand, false)?;
+        let accepted: RunNowReply = acknowledged(&mut connection)?;
         if args.json {
             screen.json(&accepted)?;
         } else {
@@ -54,7 +55,7 @@ fn run_and_wait(
 ) -> Done {
     let interrupt = Interrupt::watch(&args.job)?;
     connection.send("RunNow", demand, true)?;
-    let Reply { parameters: accepted, .. } = connection.reply::<RunNowReply>()?;
+    let accepted: RunNowReply = acknowledged(&mut connection)?;
     interrupt.accepted(accepted.run);
     if !args.json {
         let sentence = accepted_sentence(&accepted, &args.job);
@@ -73,6 +74,18 @@ fn run_and_wait(
         wait(&mut waiting, screen)?
     };
     tell_end(&accepted, end, args, screen)
+}
+
+/// The first answer to a demand. Where the connection ends before it, the demand may be on record or not: sent again, it
+/// could run twice, so that is left to whoever knows.
+fn acknowledged(connection: &mut Connection) -> Result<RunNowReply, Failure> {
+    match connection.reply::<RunNowReply>() {
+        Ok(Reply { parameters, .. }) => Ok(parameters),
+        Err(Failure::Gone(why)) => Err(Failure::Busy(format!(
+            "{why}. Whether the demand was accepted is not known; `ebb status` and `ebb history` tell"
+        ))),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn wait(waiting: &mut Waiting, screen: &mut Screen) -> Result<HistoryLine, Failure> {

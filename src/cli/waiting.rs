@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::exit;
 use crate::journal::HistoryLine;
 use crate::journal::record::RunId;
 use crate::limits;
@@ -69,7 +68,7 @@ impl<'a> Waiting<'a> {
                 // A reply without an end tells nothing new.
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
-                Err(failure) if may_pass(&failure) => self.reconnect(&failure, err)?,
+                Err(failure) if failure.may_pass() => self.reconnect(&failure, err)?,
                 Err(failure) => return Err(failure),
             }
         }
@@ -96,7 +95,7 @@ impl<'a> Waiting<'a> {
                     self.away = Some((deadline, Instant::now()));
                     return Ok(());
                 }
-                Err(failure) if may_pass(&failure) => {}
+                Err(failure) if failure.may_pass() => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -109,20 +108,6 @@ fn question(target: &Target, run: RunId) -> Result<Connection, Failure> {
     let mut connection = target.connect()?;
     connection.send("Wait", &json!({ "run": run }), false)?;
     Ok(connection)
-}
-
-/// Whether it may be better soon: ebbd is away, about to end, or full.
-fn may_pass(failure: &Failure) -> bool {
-    match failure {
-        Failure::NoDaemon(_) | Failure::Gone(_) => true,
-        Failure::Refused(error) => error.exit_code() == exit::BUSY.0,
-        Failure::Usage(_)
-        | Failure::Garbled(_)
-        | Failure::System(_)
-        | Failure::Busy(_)
-        | Failure::NotAllowed(_)
-        | Failure::Unread => false,
-    }
 }
 
 #[cfg(test)]

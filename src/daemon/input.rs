@@ -1,5 +1,6 @@
 //! What the loop takes in besides timers and signals: messages of the tasks that serve clients and watch runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::engine::{ClientId, Exit, Process};
@@ -8,6 +9,7 @@ use crate::journal::record::{RunId, Usage};
 use crate::protocol::Request;
 
 use super::access::Caller;
+use super::client::Client;
 
 /// A message to the loop.
 pub(super) enum Input {
@@ -15,6 +17,10 @@ pub(super) enum Input {
     Call { client: ClientId, caller: Arc<Caller>, request: Request, more: bool, staged: Option<Staged> },
     /// A client has taken one job of its status and asks for the next.
     MoreStatus { client: ClientId, caller: Arc<Caller>, next: usize },
+    /// A client is paused, as the loop wished.
+    Paused(Box<Client>),
+    /// What was found out about the binary that an upgrade was asked for: where it is, or why it can't take over.
+    Probed { found: Result<PathBuf, String> },
     /// A client has gone.
     ClientGone { client: ClientId },
     /// A run's program runs.

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::engine::Exit;
@@ -11,6 +12,7 @@ use crate::journal::record::{RunId, Usage};
 use crate::sys::{child, pidfd};
 use crate::words::Enforcement;
 
+use super::handover;
 use super::tree::Tree;
 
 /// How a main process ended and, where it was our child, what the kernel kept of it.
@@ -23,6 +25,11 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// As it was handed over.
+    pub(super) const fn of(over: &handover::Ended) -> Self {
+        Self { exit: over.exit, max_rss: over.max_rss, cpu_ms: over.cpu_ms }
+    }
+
     /// Nobody can know.
     pub(super) const UNKNOWN: Self = Self { exit: Exit::Unknown, max_rss: None, cpu_ms: None };
 }
@@ -61,8 +68,10 @@ pub(super) struct Seen {
     pub(super) in_grace: AtomicBool,
     /// Processes that the main process left behind.
     pub(super) leftover: AtomicU32,
-    /// Whether it is between two records: started or reaped, and the journal does not have it yet.
-    pub(super) is_unsettled: AtomicBool,
+    /// Whether its program is not known to run yet.
+    pub(super) is_starting: AtomicBool,
+    /// How its main process ended, which nobody else can ask any more, until the journal has it.
+    pub(super) ended: OnceLock<Ended>,
 }
 
 impl Live {
@@ -90,8 +99,7 @@ impl Live {
 
     /// Takes the exit of the main process, which from now on nobody else can.
     pub(super) fn take_exit(&self, pidfd: &OwnedFd) -> Ended {
-        self.seen.is_unsettled.store(true, Ordering::Relaxed);
-        Self::reap(pidfd)
+        *self.seen.ended.get_or_init(|| Self::reap(pidfd))
     }
 
     /// Sends the job's stop signal to the whole tree, whose grace begins.

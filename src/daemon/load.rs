@@ -61,7 +61,7 @@ impl Harvest {
         );
     }
 
-    fn put(&mut self, stored: Stored, store: &mut Store) {
+    pub(super) fn put(&mut self, stored: Stored, store: &mut Store) {
         let job = &stored.definition;
         let (name, policy, timing) = (job.name.clone(), Policy::from(job), fingerprint(job));
         match store.put(&stored) {

@@ -6,6 +6,7 @@ mod begun;
 mod carriers;
 mod client;
 pub mod environment;
+mod handover;
 mod history;
 mod input;
 mod ladder;
@@ -29,7 +30,10 @@ pub mod store;
 mod talk;
 mod tree;
 mod unwritten;
+mod upgrade;
 mod watch;
+mod welcome;
+mod wire;
 
 use std::ffi::OsString;
 use std::io;
@@ -45,11 +49,12 @@ use crate::engine::{Event, Wake};
 use crate::exit;
 use crate::limits;
 use crate::places::Places;
-use crate::protocol::Refusal;
 use crate::sys;
 use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
+use handover::Received;
 use input::Input;
+use leave::Call;
 use options::{Command, Defaults, Options};
 use shell::Shell;
 use signals::{Signal, Signals};
@@ -98,7 +103,18 @@ impl Failure {
 }
 
 fn run(mut options: Options) -> Result<(), Failure> {
+    // First of all, for everything that is open now is an earlier ebbd's.
+    let received = handover::receive(sys::listen::count(environment_variable));
     log_to_stderr(&options.log);
+    let received = received.unwrap_or_else(|why| {
+        tracing::warn!(
+            "what an earlier ebbd has handed over is of no use, so this is a start as after a crash: {why}"
+        );
+        None
+    });
+    if let Some(received) = &received {
+        received.take_places(&mut options.places);
+    }
     if std::process::id() == 1 {
         options.stop_within_ms = options.stop_within_ms.or(Some(limits::STOP_WITHIN_PID1_MS));
     }
@@ -107,22 +123,43 @@ fn run(mut options: Options) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(Failure::os("cannot make the event loop"))?;
-    runtime.block_on(serve(options))
+    runtime.block_on(serve(options, received))
 }
 
-async fn serve(options: Options) -> Result<(), Failure> {
+fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn serve(options: Options, mut received: Option<Received>) -> Result<(), Failure> {
     // Before anything else is opened: it takes descriptors by their numbers.
-    let handed = sys::listen::handed_over(|name| std::env::var(name).ok())
-        .map_err(Failure::os("cannot take over the control socket"))?;
+    let handed = match &received {
+        None => sys::listen::handed_over(environment_variable)
+            .map_err(Failure::os("cannot take over the control socket"))?,
+        Some(_) => None,
+    };
     let signals = Signals::listen().map_err(Failure::os("cannot listen for signals"))?;
+    // Those that came while an earlier ebbd made room for this one are heard now.
+    sys::image::unblock_signals().map_err(Failure::os("cannot listen for signals"))?;
     let (sender, input) = mpsc::unbounded_channel();
     let stop_within = options.stop_within_ms.map(StopWithin);
-    let mut shell = Shell::open(options, sender)?;
+    let mut shell = Shell::open(options, sender, received.as_mut())?;
     if let Some(within) = stop_within {
         shell.engine.bound_last_grace(within.grace_ms());
     }
-    let listener = shell.bind(handed).inspect_err(|_| shell.ladder.remove())?;
-    shell.begin();
+    let listener = match &mut received {
+        None => shell.bind(handed).inspect_err(|_| shell.ladder.remove())?,
+        Some(received) => shell.listen_on(received)?,
+    };
+    let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
+    match received {
+        None => shell.begin(None),
+        Some(Received { handover, clients, .. }) => {
+            shell.begin(Some((handover.engine, handover.runs)));
+            main.next_client = shell.welcome_back(clients, &handover.version);
+            // The ends of orphans that nobody was told of.
+            shell.reap_orphans();
+        }
+    }
     sys::memory::trim();
     tracing::info!(
         "ready: {}, {} enforces limits, listening on {}",
@@ -130,15 +167,15 @@ async fn serve(options: Options) -> Result<(), Failure> {
         shell.ladder.enforcement(),
         shell.options.places.socket.display()
     );
-    let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
     shell.notify_ready();
     let ended = main.turn(&mut shell, &listener).await;
     if shell.leaves_runs {
-        main.settle(&mut shell).await;
+        shell.hold_back();
+        main.settle(&mut shell, Shell::is_settled).await;
     }
     main.part(&mut shell).await;
     // Once more, for what has happened while clients read their last answers; from here on nothing is waited for.
-    if shell.leaves_runs && !main.settle(&mut shell).await {
+    if shell.leaves_runs && !main.settle(&mut shell, Shell::is_settled).await {
         shell.warn_of_unsettled();
     }
     shell.close();
@@ -259,20 +296,22 @@ impl Loop {
                 },
             }
             shell.settle();
+            if matches!(shell.upgrade, Some((_, Some(_)))) && !shell.is_over {
+                self.upgrade(shell, listener).await;
+            }
             shell.notify_status();
             shell.rest();
         }
         Ok(())
     }
 
-    /// Takes in messages alone, and starts nothing, until no run is between two states. False where that takes too long.
-    async fn settle(&mut self, shell: &mut Shell) -> bool {
-        shell.hold_back();
+    /// Takes in messages alone until all is settled. False where that takes too long.
+    async fn settle(&mut self, shell: &mut Shell, is_settled: impl Fn(&Shell) -> bool) -> bool {
         let patience = std::time::Duration::from_millis(limits::SETTLE_MS);
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             shell.settle();
-            if shell.is_settled() {
+            if is_settled(shell) {
                 return true;
             }
             match tokio::time::timeout_at(deadline, self.input.recv()).await {
@@ -379,12 +418,15 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
 
 fn on_input(shell: &mut Shell, input: Input) {
     match input {
-        // What is not begun any more has not been accepted.
-        Input::Call { client, .. } if shell.is_over => shell.refuse(client, &Refusal::ShuttingDown),
+        Input::Call { client, caller, request, more, staged } if shell.is_over || shell.pause.is_some() => {
+            shell.call_too_late(Call { client, caller, request, more, staged });
+        }
         Input::Call { client, caller, request, more, staged } => {
             shell.call(client, &caller, request, more, staged);
         }
         Input::MoreStatus { client, caller, next } => shell.more_status(client, &caller, next),
+        Input::Paused(client) => shell.paused(client),
+        Input::Probed { found } => shell.probed(found),
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),

@@ -28,6 +28,7 @@ Usage: ebbd [--user] [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] 
   --stop-within T how long an end may take at most, such as 25s: runs get no longer grace then
                   (as the first process of a container 9s; else each run gets its grace)
   --strict        do not start while any job file has a problem (exit 78)
+  --check-handover   read the settings and print the format in which it takes over from a running ebbd (ebb upgrade)
   --version       print the version
   --help          print this
 
@@ -102,6 +103,7 @@ pub struct Refused {
 pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Result<Command, Refused> {
     use lexopt::prelude::{Long, Short};
     let (mut flags, mut config, mut strict, mut user) = (File::default(), None, false, false);
+    let mut is_probe = false;
     let mut parser = lexopt::Parser::from_iter(args);
     while let Some(arg) = parser.next().map_err(usage)? {
         match arg {
@@ -119,6 +121,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
                 flags.stop_within = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
             }
             Long("strict") => strict = true,
+            Long("check-handover") => is_probe = true,
             Long("version") | Short('V') => {
                 return Ok(Command::Print(format!("ebbd {}\n", env!("CARGO_PKG_VERSION"))));
             }
@@ -129,6 +132,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
     let defaults = if user { defaults.users } else { defaults.own };
     check(&flags).map_err(|message| Refused { message, code: exit::USAGE })?;
     let file = read(config, &defaults).map_err(|message| Refused { message, code: exit::CONFIG })?;
+    if is_probe {
+        let (version, format) = (env!("CARGO_PKG_VERSION"), super::handover::FORMAT);
+        return Ok(Command::Print(format!("ebbd {version}\n{}{format}\n", super::handover::ANSWER)));
+    }
     Ok(Command::Run(Options {
         places: Places {
             config: defaults.config,

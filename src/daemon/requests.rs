@@ -63,6 +63,7 @@ impl Shell {
                 self.answer(client, &report);
                 Ok(())
             }
+            Request::Upgrade => self.ask_upgrade(client, caller),
             Request::Doctor => self.doctor(client, caller),
             Request::GetInfo => {
                 self.answer(client, &service_info());

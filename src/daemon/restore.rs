@@ -1,12 +1,14 @@
 //! From nothing to a shell: the state directory, the journal's memory, the job files, and runs of an earlier ebbd.
 //! And the way back, when ebbd ends.
 
+use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::engine::{Engine, Event, Exit, Process, Refused, Restored, RestoredRun};
+use crate::engine::{Carried, Engine, Event, Exit, Process, Refused, Restored, RestoredRun};
 use crate::exit;
 use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, Usage};
 use crate::journal::{self, Inputs, State, Writer};
@@ -18,6 +20,7 @@ use super::Failure;
 use super::access::Gate;
 use super::begun;
 use super::carriers;
+use super::handover::{self, Received};
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
@@ -32,7 +35,11 @@ use super::watch::Watched;
 
 impl Shell {
     /// Opens the state directory and reads the journal and the job files. Nothing has started after it.
-    pub(super) fn open(mut options: Options, input: mpsc::UnboundedSender<Input>) -> Result<Self, Failure> {
+    pub(super) fn open(
+        mut options: Options,
+        input: mpsc::UnboundedSender<Input>,
+        mut received: Option<&mut Received>,
+    ) -> Result<Self, Failure> {
         let state = options.places.state.clone();
         let mut builder = std::fs::DirBuilder::new();
         builder
@@ -44,12 +51,14 @@ impl Shell {
         for path in [&mut options.places.state, &mut options.places.jobs] {
             *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
         }
-        let (mut journal, mut known) = open_journal(&state)?;
+        let (mut journal, mut known) =
+            open_journal(&state, received.as_mut().and_then(|received| received.lock.take()))?;
         let mut store = Store::new(
             sys::durable::nameless(&state)
                 .map_err(Failure::os(format!("cannot write in {}", state.display())))?,
         );
-        let gathered = gather(&options, &mut store)?;
+        let goes_on = received.is_some();
+        let gathered = gather(&options, &mut store, received)?;
         let gate =
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
         let (own_user, _) =
@@ -60,7 +69,7 @@ impl Shell {
             begun::settle(begun, &mut known, &ladder, &mut journal);
         }
         let mut shell = Self {
-            engine: Engine::new(restored(&known), sys::clock::now().mono.0),
+            engine: Engine::new(restored(&known), sys::clock::now().mono.0).going_on(goes_on),
             journal,
             unwritten: Unwritten::default(),
             store,
@@ -86,7 +95,8 @@ impl Shell {
             fresh: Some((gathered.jobs, known)),
             is_over: false,
             leaves_runs: false,
-            held_back: None,
+            pause: None,
+            upgrade: None,
             is_stirred: true,
             options,
         };
@@ -112,8 +122,8 @@ impl Shell {
         }
     }
 
-    /// Puts the jobs into force and takes over what an earlier ebbd left.
-    pub(super) fn begin(&mut self) {
+    /// Puts the jobs into force and takes over what an earlier ebbd left, with what it has handed over.
+    pub(super) fn begin(&mut self, over: Option<(Carried, Vec<handover::Run>)>) {
         let Some((jobs, known)) = self.fresh.take() else { return };
         // Before anything is started: a sweep does not know the runs that start with the first load.
         let alive = known.under_way().filter(|(_, start)| !start.rebooted);
@@ -127,13 +137,17 @@ impl Shell {
         };
         self.handle(Event::Refused(refused));
         self.handle(Event::Load(jobs));
+        let (carried, over) = over.unwrap_or_default();
+        self.engine.carry_on(carried);
         self.warn_of_unheld_limits();
         for (run, start) in known.under_way() {
-            self.take_over(run.queued.id, &start.started, start.rebooted);
-            // The earlier ebbd may have died between the decision and the deed.
-            match run.stopping {
-                Some((_, StopReason::OverLimit)) => self.with_live(run.queued.id, Live::kill),
-                Some(_) => self.with_live(run.queued.id, Live::ask_to_end),
+            let id = run.queued.id;
+            let over = over.iter().find(|over| over.id == id);
+            self.take_over(id, &start.started, start.rebooted, over);
+            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not.
+            match run.stopping.filter(|_| over.is_none()) {
+                Some((_, StopReason::OverLimit)) => self.with_live(id, Live::kill),
+                Some(_) => self.with_live(id, Live::ask_to_end),
                 None => {}
             }
         }
@@ -145,7 +159,7 @@ impl Shell {
     }
 
     /// Takes over a run of an earlier ebbd: watched on if it lives, ended for good if its main process has gone.
-    fn take_over(&mut self, run: RunId, started: &Started, rebooted: bool) {
+    fn take_over(&mut self, run: RunId, started: &Started, rebooted: bool, over: Option<&handover::Run>) {
         let process = Process { pid: started.pid, start: started.pid_start };
         let tree = if rebooted { None } else { self.ladder.adopt(run, process, &started.cgroups) };
         let Some((tree, main)) = tree else {
@@ -160,29 +174,32 @@ impl Shell {
             return;
         };
         let job = self.definition(&started.job);
-        let memory = job.as_ref().map(|j| j.memory).unwrap_or_default();
+        let memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
         let to_file = job.as_ref().filter(|j| match j.output.to {
             OutputTo::File => true,
             // There was no journal when it started.
             OutputTo::Journal => self.outputs().has(&started.job, run),
             OutputTo::Inherit | OutputTo::Null => false,
         });
-        let output =
-            to_file.and_then(|j| Some((self.outputs().create(&started.job, run).ok()?, j.output.max)));
+        let output_max = over.map_or(to_file.map(|j| j.output.max), |over| over.output_max);
+        let output = output_max.and_then(|max| Some((self.outputs().create(&started.job, run).ok()?, max)));
         let live = Arc::new(Live {
             id: run,
             job: started.job.clone(),
             pid: started.pid,
             pid_start: started.pid_start,
-            is_adopted: true,
+            is_adopted: !main.is_ours(),
             enforcement: started.enforcement,
             tree,
-            stop_signal: job.as_ref().map_or(15, |j| j.stop_signal),
+            stop_signal: over.map(|o| o.stop_signal).or(job.as_ref().map(|j| j.stop_signal)).unwrap_or(15),
             memory,
             unheld: job.as_ref().map(|job| self.ladder.unheld(job)).unwrap_or_default(),
             output,
-            keep: job.as_ref().map_or(crate::limits::OUTPUT_KEEP_DEFAULT, |j| j.output.keep),
-            seen: Seen::default(),
+            keep: over
+                .map(|o| o.keep)
+                .or(job.as_ref().map(|j| j.output.keep))
+                .unwrap_or(crate::limits::OUTPUT_KEEP_DEFAULT),
+            seen: over.map(Seen::of).unwrap_or_default(),
         });
         tracing::info!(run, job = %started.job, pid = started.pid, "taken over from an earlier ebbd");
         self.live.push(Arc::clone(&live));
@@ -231,12 +248,12 @@ impl Shell {
     }
 }
 
-fn open_journal(state: &std::path::Path) -> Result<(Writer, State), Failure> {
+fn open_journal(state: &Path, lock: Option<File>) -> Result<(Writer, State), Failure> {
     let refuse = |error: journal::Error| {
         let code = if matches!(error, journal::Error::Locked { .. }) { exit::BUSY } else { exit::OS };
         Failure { message: error.to_string(), code }
     };
-    let (writer, warnings) = Writer::open(state, sys::clock::now().wall).map_err(refuse)?;
+    let (writer, warnings) = Writer::open_with(state, sys::clock::now().wall, lock).map_err(refuse)?;
     let mut known = State::default();
     let more = journal::replay(state, &mut |record| known.apply(&record)).map_err(refuse)?;
     for warning in warnings.iter().chain(&more) {
@@ -245,7 +262,15 @@ fn open_journal(state: &std::path::Path) -> Result<(Writer, State), Failure> {
     Ok((writer, known))
 }
 
-fn gather(options: &Options, store: &mut Store) -> Result<Harvest, Failure> {
+fn gather(options: &Options, store: &mut Store, received: Option<&mut Received>) -> Result<Harvest, Failure> {
+    if let Some(received) = received {
+        match received.in_force(store) {
+            Ok(harvest) => return Ok(harvest),
+            Err(error) => tracing::warn!(
+                "the definitions that were in force can't be read, so the job files are read anew: {error}"
+            ),
+        }
+    }
     let gathered = harvest(&options.places.jobs, store);
     for problem in &gathered.problems {
         tracing::error!("{problem}");

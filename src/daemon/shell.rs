@@ -2,12 +2,13 @@
 //! Decides nothing that the engine could decide.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Now;
-use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Order, Process, Reply};
+use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
@@ -18,6 +19,7 @@ use super::access::{Caller, Gate};
 use super::client::Answer;
 use super::input::Input;
 use super::ladder::Ladder;
+use super::leave::Pause;
 use super::live::Live;
 use super::notify::Notify;
 use super::options::Options;
@@ -66,8 +68,10 @@ pub(super) struct Shell {
     pub(super) is_over: bool,
     /// Whether ebbd ends without its runs.
     pub(super) leaves_runs: bool,
-    /// Runs that are not started while ebbd is about to go.
-    pub(super) held_back: Option<Vec<Order>>,
+    /// What waits while ebbd is about to go.
+    pub(super) pause: Option<Pause>,
+    /// Who has asked for an upgrade, and the binary that can take over once that is known.
+    pub(super) upgrade: Option<(ClientId, Option<PathBuf>)>,
     /// Whether anything happened since memory was last given back.
     pub(super) is_stirred: bool,
 }
@@ -87,6 +91,8 @@ pub(super) struct Connected {
     pub(super) answers: mpsc::Sender<Answer>,
     /// Whether its call is a demand that waits for the end of its run, and takes a reply when it is accepted.
     pub(super) wish: Wish,
+    /// Makes its task pause.
+    pub(super) pause: Option<oneshot::Sender<()>>,
 }
 
 /// What a client wants to hear about its demand.
@@ -230,7 +236,7 @@ impl Shell {
     pub(super) fn started(&mut self, run: RunId, process: Process) {
         if let Some(live) = self.live.iter().find(|live| live.id == run) {
             let (enforcement, cgroups) = (live.enforcement, live.tree.paths());
-            live.seen.is_unsettled.store(false, std::sync::atomic::Ordering::Relaxed);
+            live.seen.is_starting.store(false, std::sync::atomic::Ordering::Relaxed);
             self.handle(Event::Started { run, process, enforcement, cgroups });
         }
     }

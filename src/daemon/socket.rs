@@ -2,15 +2,18 @@
 //! service manager, which then owns it: ebbd never removes it, so that what comes while no ebbd is there waits in it.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener as Handed;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
 use crate::exit;
 
 use super::Failure;
+use super::handover::Received;
 use super::shell::Shell;
 
 /// Root, ebbd's own user and the control group.
@@ -19,7 +22,7 @@ const CLOSED: u32 = 0o660;
 const OPEN: u32 = 0o666;
 
 /// Whose socket it is, and its mode while no job has an `[allow]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Socket {
     /// Whether the service manager made it.
     pub(super) is_handed_over: bool,
@@ -57,6 +60,16 @@ impl Shell {
         let listener = UnixListener::from_std(handed).map_err(refused)?;
         self.open_socket_as_needed();
         Ok(listener)
+    }
+
+    /// Goes on listening where an ebbd before this one in the same place did.
+    pub(super) fn listen_on(&mut self, received: &mut Received) -> Result<UnixListener, Failure> {
+        let refused = Failure::os("cannot go on listening on the control socket");
+        self.socket = received.handover.whose;
+        let listener = received.listener.take().ok_or_else(|| io::ErrorKind::NotFound.into());
+        let listener = listener.and_then(|listener: OwnedFd| UnixListener::from_std(listener.into()));
+        self.open_socket_as_needed();
+        listener.map_err(refused)
     }
 
     /// Makes the socket. One that nobody answers on is of an ebbd that died, and makes room.

@@ -117,7 +117,7 @@ impl Shell {
             unheld: self.ladder.unheld(&job),
             output: output.map(|file| (file, job.output.max)),
             keep: job.output.keep,
-            seen: Seen { is_unsettled: true.into(), ..Seen::default() },
+            seen: Seen { is_starting: true.into(), ..Seen::default() },
         };
         Ok(Watched {
             live: Arc::new(live),

@@ -71,6 +71,12 @@ impl Store {
         Self { file, end: 0 }
     }
 
+    /// The file, for a program that takes this one's place.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Puts a definition in and says where it lies.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::ClientId;
 use crate::journal::HistoryLine;
@@ -16,6 +16,7 @@ use crate::sys::{descriptors, peer};
 use super::access::Caller;
 use super::client::{Answer, Client};
 use super::shell::{Connected, Shell, Wish};
+use super::wire::Wire;
 
 impl Shell {
     /// Lets a client in, or tells it that there is no room.
@@ -36,15 +37,27 @@ impl Shell {
             return;
         }
         let (sender, answers) = mpsc::channel(limits::REPLIES_PENDING_MAX);
+        let (pause, wish) = oneshot::channel();
         self.clients.push(Connected {
             id,
             caller: Arc::clone(&caller),
             answers: sender,
             wish: Wish::Accepted,
+            pause: Some(pause),
         });
         let inputs = Arc::clone(&self.inputs);
-        let client = Client { id, caller, stream, input: self.input.clone(), answers, staged: None, inputs };
-        tokio::spawn(client.serve());
+        let client = Client {
+            id,
+            caller,
+            wire: Wire::new(stream),
+            input: self.input.clone(),
+            answers,
+            staged: None,
+            inputs,
+            call: None,
+            is_busy: Arc::default(),
+        };
+        tokio::spawn(client.serve(wish));
     }
 
     /// Whether there are descriptors for another client, so that those that are left are enough to end runs with.

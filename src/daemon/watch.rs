@@ -2,7 +2,7 @@
 //! It sees the run alone and decides nothing: what it finds goes to the loop as a message.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::journal::record::RunId;
 use crate::limits;
 use crate::sys::spawn::{ExecFailure, ExecResult, ExecStatus};
 use crate::sys::watch::{Watch, drain};
-use crate::sys::{is_scarce, pidfd};
+use crate::sys::{child, is_scarce, pidfd};
 
 use super::input::Input;
 use super::live::{Ended, Live};
@@ -41,6 +41,16 @@ pub(super) enum Main {
     Gone,
 }
 
+impl Main {
+    /// Whether it is our child, whose status nobody else takes: an upgrade changes nothing in that.
+    pub(super) fn is_ours(&self) -> bool {
+        match self {
+            Self::Open(pidfd) => child::is_ours(pidfd.as_fd()),
+            Self::Number | Self::Gone => false,
+        }
+    }
+}
+
 impl Watched {
     /// Watches until nothing of the run is left, and tells the loop how it ended.
     pub(super) async fn watch(self) {
@@ -59,10 +69,18 @@ impl Watched {
     async fn follow(self) -> io::Result<Input> {
         let Self { live, main, exec_status, input } = self;
         let run = live.id;
+        let is_taken_over = exec_status.is_none();
         let main = match main {
             Main::Open(pidfd) => Some(Watch::new(pidfd, Interest::READABLE)),
             Main::Number => None,
-            Main::Gone => return Ok(end(&live, None, 0).await),
+            Main::Gone => {
+                // Where an upgrade came in the middle of its end, that is known all the same.
+                let how = live.seen.ended.get().copied();
+                if how.is_some() {
+                    grace(&live, &mut Sampler::new(Arc::clone(&live)), &input).await;
+                }
+                return Ok(end(&live, how.as_ref(), 0).await);
+            }
         };
         if let (Some(status), Some(main)) = (exec_status, &main) {
             if let Some(failure) = exec_failure(status).await? {
@@ -81,6 +99,10 @@ impl Watched {
         }
         let mut sampler = Sampler::new(Arc::clone(&live));
         let oom = live.oom_watch().map(|fd| Watch::new(fd, Interest::READABLE));
+        if is_taken_over && oom.is_some() && live.tree.facts().oom_kills.is_some_and(|kills| kills > 0) {
+            // What the kernel said of it, it said while nobody listened.
+            take_the_rest(&live).await;
+        }
         loop {
             tokio::select! {
                 biased;

@@ -1,5 +1,7 @@
 //! What goes into the engine: everything that can happen to ebbd, as plain values.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Wall;
 use crate::journal::record::{Payload, RunId, Usage};
 use crate::words::Enforcement;
@@ -7,7 +9,7 @@ use crate::words::Enforcement;
 use super::policy::Policy;
 
 /// Where the shell finds a job's definition again; the engine only carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DefinitionRef {
     /// Where it begins, in bytes.
     pub offset: u32,
@@ -191,7 +193,7 @@ pub enum Target {
 }
 
 /// How a run's main process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     /// It returned this code.
     Code(i32),

@@ -119,7 +119,7 @@ impl Engine {
             if is_first {
                 self.displace(&name, now, out);
             }
-            if is_first && policy.at_start && self.jobs[index].starts_by_itself() {
+            if is_first && !self.goes_on && policy.at_start && self.jobs[index].starts_by_itself() {
                 self.fire(index, Trigger::Startup, None, now, out);
                 if policy.every_ms.is_some() {
                     self.jobs[index].facts.last_slot = Some(now.wall);

@@ -6,6 +6,7 @@
 // State x event: every match names every case, so that a new one can't be forgotten.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod carry;
 mod demand;
 mod effect;
 mod event;
@@ -23,6 +24,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
+pub use carry::Carried;
 pub use effect::{Effect, Order, Reply};
 pub use event::{ClientId, DefinitionRef, Event, Exit, JobIndex, Loaded, Process, Refused, Target};
 pub use job::{Last, Next};
@@ -59,6 +61,8 @@ pub struct Engine {
     /// What the journal knew, until the first load has taken it over.
     restored: Option<Box<Restored>>,
     shutdown: Shutdown,
+    /// Whether this is no start: an earlier ebbd has handed over.
+    goes_on: bool,
     /// The longest grace of a run that ends with ebbd, in milliseconds.
     last_grace_ms: Option<u64>,
     /// When the last of these graces is over.
@@ -86,6 +90,7 @@ impl Engine {
             absent: Vec::new(),
             restored: Some(Box::new(restored)),
             shutdown: Shutdown::No,
+            goes_on: false,
             last_grace_ms: None,
             end_by: None,
         }

@@ -3,11 +3,13 @@
 
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::job::{Definition, Retry};
 use crate::words::{CatchUp, Overlap};
 
 /// The part of a [`Definition`] that decides. Durations are milliseconds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// Whether the job starts by itself at all.
     pub enabled: bool,

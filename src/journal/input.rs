@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -59,6 +59,21 @@ impl Inputs {
             io::ErrorKind::ResourceBusy,
             format!("too many inputs are being received in {}", dir.display()),
         ))
+    }
+
+    /// Begins a file with what another one holds.
+    ///
+    /// # Errors
+    /// As of [`Self::stage`] and [`Staged::write`].
+    pub fn stage_again(&self, mut from: File) -> io::Result<Staged> {
+        let mut staged = self.stage()?;
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            match from.read(&mut piece)? {
+                0 => return Ok(staged),
+                count => staged.write(&piece[..count])?,
+            }
+        }
     }
 
     /// Opens the input of `run` for its standard input.
@@ -168,6 +183,14 @@ impl Staged {
         }
         self.hasher.write(bytes);
         self.file.write_all(bytes).map_err(tried("write", &self.path))
+    }
+
+    /// Opens it for reading from its beginning.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub fn open(&self) -> io::Result<File> {
+        File::open(&self.path).map_err(tried("open", &self.path))
     }
 
     /// What the journal says of it, if no more bytes come.

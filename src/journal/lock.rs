@@ -21,6 +21,16 @@ pub(super) struct Lock {
 }
 
 impl Lock {
+    /// Goes on with a lock that an earlier image of this process holds.
+    pub(super) const fn of(file: File) -> Self {
+        Self { file }
+    }
+
+    /// The file that the lock hangs on.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Takes the lock of `dir`. Waits up to [`LOCK_WAIT_MS`] for it: where ebbd died while it was starting a run, the
     /// child holds it for a moment longer.
     ///

@@ -1,6 +1,7 @@
 //! The pen: whole records are appended, on request they are put on disk, and nobody else writes here meanwhile.
 //! Keeps two descriptors, a path and some numbers at rest; knows nothing of what the records mean.
 
+use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub struct Writer {
     pub(super) segment: Segment,
     /// The length at which the live segment is to be rotated, in bytes.
     pub(super) rotate_at: u64,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Writer {
@@ -35,21 +36,35 @@ impl Writer {
     /// [`Error::Locked`] where another ebbd has it; [`Error::Io`] where it can't be written. No content of the journal
     /// is ever a reason.
     pub fn open(dir: &Path, now: Wall) -> Result<(Self, Vec<Warning>), Error> {
+        Self::open_with(dir, now, None)
+    }
+
+    /// The same with a lock that is held already, where an earlier image of this process has left one ([`Self::lock`]).
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn open_with(dir: &Path, now: Wall, lock: Option<File>) -> Result<(Self, Vec<Warning>), Error> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o750)
             .create(dir)
             .map_err(Error::io("create the state directory", dir))?;
-        let lock = Lock::take(dir)?;
+        let lock = lock.map_or_else(|| Lock::take(dir), |held| Ok(Lock::of(held)))?;
         let mut warnings = Vec::new();
         let (file, len) = repair::settle(dir, now, &mut warnings)?;
         let writer = Self {
             dir: dir.to_owned(),
             segment: Segment::new(file, len),
             rotate_at: JOURNAL_SEGMENT_MAX,
-            _lock: lock,
+            lock,
         };
         Ok((writer, warnings))
+    }
+
+    /// What holds the state directory, for a program that takes this one's place.
+    #[must_use]
+    pub const fn lock(&self) -> &File {
+        self.lock.file()
     }
 
     /// Appends one record; it survives ebbd from now on.

@@ -64,6 +64,7 @@ pub enum Request {
     History(HistoryQuery),
     Logs { job: String, run: Option<RunId> },
     Reload,
+    Upgrade,
     Doctor,
     GetInfo,
     GetInterfaceDescription { interface: String },
@@ -140,6 +141,7 @@ impl Request {
                 None => Err(Refusal::InvalidParameter("`job` is missing".to_owned())),
             }),
             "Reload" => Ok(Self::Reload),
+            "Upgrade" => Ok(Self::Upgrade),
             "Doctor" => Ok(Self::Doctor),
             _ => return None,
         })

@@ -30,6 +30,8 @@ pub enum Refusal {
     Busy(String),
     /// ebbd is about to end.
     ShuttingDown,
+    /// The binary on disk can't take over; ebbd goes on as it is.
+    NotUpgraded(String),
     /// The operating system refused something, such as a write to the journal.
     System(String),
     /// The call makes no sense as it stands.
@@ -56,6 +58,7 @@ impl Refusal {
             Self::QueueFull(_) => "io.ebb.Control.QueueFull",
             Self::Busy(_) => "io.ebb.Control.Busy",
             Self::ShuttingDown => "io.ebb.Control.ShuttingDown",
+            Self::NotUpgraded(_) => "io.ebb.Control.NotUpgraded",
             Self::System(_) => "io.ebb.Control.System",
             Self::BadFrame(_) => "io.ebb.Control.BadFrame",
             Self::InvalidParameter(_) => "org.varlink.service.InvalidParameter",
@@ -79,6 +82,7 @@ impl Refusal {
             | Self::QueueFull(_)
             | Self::Busy(_)
             | Self::ShuttingDown
+            | Self::NotUpgraded(_)
             | Self::System(_)
             | Self::BadFrame(_)
             | Self::ExpectedMore => json!({ "message": self.to_string() }),
@@ -100,6 +104,7 @@ impl std::fmt::Display for Refusal {
             | Self::NotAccepted(what)
             | Self::QueueFull(what)
             | Self::Busy(what)
+            | Self::NotUpgraded(what)
             | Self::System(what)
             | Self::InvalidParameter(what)
             | Self::BadFrame(what) => f.write_str(what),
@@ -129,7 +134,7 @@ impl Error {
         match self.error.as_str() {
             "io.ebb.Control.NotAllowed" => 77,
             "io.ebb.Control.QueueFull" | "io.ebb.Control.Busy" | "io.ebb.Control.ShuttingDown" => 75,
-            "io.ebb.Control.System" => 71,
+            "io.ebb.Control.System" | "io.ebb.Control.NotUpgraded" => 71,
             _ => 2,
         }
     }

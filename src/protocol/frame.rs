@@ -55,6 +55,18 @@ impl Frames {
         }
     }
 
+    /// What has not been handed out.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer[self.taken..]
+    }
+
+    /// Puts a frame that was handed out back, to be handed out next.
+    pub fn put_back(&mut self, frame: &[u8]) {
+        self.buffer.splice(..self.taken, frame.iter().copied().chain([0]));
+        self.taken = 0;
+    }
+
     /// Whether a whole frame, or one that is too long, waits to be taken.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -15,5 +15,5 @@ pub use frame::{FrameError, Frames, encode};
 pub use interface::{DESCRIPTION, INTERFACE, SERVICE_DESCRIPTION, SERVICE_INTERFACE};
 pub use shapes::{
     DoctorReport, InputStaged, JobStatus, LastRun, LogFile, NextReply, ReloadReport, RunNow, RunNowReply,
-    RunStatus, ServiceInfo, StatusReply, StopReply,
+    RunStatus, ServiceInfo, StatusReply, StopReply, UpgradeReport,
 };

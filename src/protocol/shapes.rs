@@ -178,6 +178,17 @@ pub struct ReloadReport {
     pub problems: Vec<String>,
 }
 
+/// What an upgrade did, as the new ebbd says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeReport {
+    /// Version of the ebbd that answers.
+    pub version: String,
+    /// Version of the one before.
+    pub earlier: String,
+    /// Its pid, which has stayed.
+    pub pid: u32,
+}
+
 /// How ebbd stands on this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoctorReport {

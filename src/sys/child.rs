@@ -60,6 +60,19 @@ pub fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<Reaped>> {
     waitid(libc::P_PIDFD, pidfd.as_raw_fd())
 }
 
+/// Whether a process is our child, so that [`reap`] can take its status.
+#[must_use]
+pub fn is_ours(pidfd: BorrowedFd<'_>) -> bool {
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    let no_info = std::ptr::null_mut::<libc::siginfo_t>();
+    let no_usage = std::ptr::null_mut::<KernelRusage>();
+    // SAFETY: null is allowed for both places (waitid(2), "C library/kernel differences"); the rest are integers.
+    let known = unsafe {
+        libc::syscall(libc::SYS_waitid, libc::P_PIDFD, pidfd.as_raw_fd(), no_info, flags, no_usage)
+    };
+    known != -1
+}
+
 /// `waitid(2)` as the kernel has it, with the fifth argument that the C library hides.
 fn waitid(kind: libc::idtype_t, id: i32) -> io::Result<Option<Reaped>> {
     // SAFETY: an all-zero siginfo_t is a valid value of this plain C struct.

@@ -11,16 +11,23 @@ use nix::sys::socket::{SockType, getsockopt, sockopt};
 /// The first descriptor that is handed over (sd_listen_fds(3), SD_LISTEN_FDS_START).
 const FIRST: RawFd = 3;
 
+/// How many descriptors were handed to this process, from the first after the standard ones on.
+#[must_use]
+pub fn count(env: impl Fn(&str) -> Option<String>) -> RawFd {
+    let number = |name| env(name).and_then(|text| text.parse::<u32>().ok());
+    // Variables that somebody has inherited from the process they were meant for do not count.
+    let count = number("LISTEN_FDS").filter(|_| number("LISTEN_PID") == Some(std::process::id()));
+    count.and_then(|count| count.try_into().ok()).unwrap_or(0)
+}
+
 /// The socket that was handed to this process, non-blocking and not for its children; `None` where none was. `env` looks up
 /// an environment variable. To be called once, before anything else is opened: it takes the descriptors for its own.
 ///
 /// # Errors
 /// More than one was handed over, or something else than a listening unix stream socket.
 pub fn handed_over(env: impl Fn(&str) -> Option<String>) -> io::Result<Option<UnixListener>> {
-    let number = |name| env(name).and_then(|text| text.parse::<u32>().ok());
-    let count = number("LISTEN_FDS").unwrap_or(0);
-    // Variables that somebody has inherited from the process they were meant for do not count.
-    if count == 0 || number("LISTEN_PID") != Some(std::process::id()) {
+    let count = count(env);
+    if count == 0 {
         return Ok(None);
     }
     if count > 1 {

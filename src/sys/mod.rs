@@ -8,6 +8,7 @@ pub mod child;
 pub mod clock;
 pub mod descriptors;
 pub mod durable;
+pub mod image;
 pub mod journald;
 pub mod listen;
 pub mod memory;

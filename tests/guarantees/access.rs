@@ -64,7 +64,7 @@ fn a_stranger_is_refused_everything_about_a_job_that_is_not_opened_and_learns_no
         assert_eq!(one.0, "io.ebb.Control.NotAllowed", "{method}");
         assert_eq!((one.0, one.1.replace("secret", "nonexi")), none, "{method} tells a job from none");
     }
-    for method in ["Doctor", "Reload"] {
+    for method in ["Doctor", "Reload", "Upgrade"] {
         assert_eq!(refused(&mut stranger, method, &json!({}), false).0, "io.ebb.Control.NotAllowed");
     }
     // Runs have numbers that anybody can guess: those of others are as unknown as those that never were.

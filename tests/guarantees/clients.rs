@@ -209,6 +209,46 @@ fn who_goes_away_at_any_stage_leaves_nothing_behind() {
 }
 
 #[test]
+fn who_has_said_all_and_dies_before_its_answer_gives_its_place_back_at_once() {
+    let ebbd = Ebbd::prepare(&[]);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("gate", &gate.job());
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("gate");
+    ebbd.until_started(run);
+    ebbd.until("other connections to be closed", || descriptors(ebbd.pid()) < 20);
+    let before = descriptors(ebbd.pid());
+    let half_closed = || {
+        let mut caller = ebbd.connect();
+        caller.send("Wait", &json!({ "run": run }), false);
+        caller.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        caller
+    };
+    let mut patient = half_closed();
+    ebbd.until("it to be heard", || descriptors(ebbd.pid()) == before + 2);
+    let dying: Vec<Caller> = (0..10).map(|_| half_closed()).collect();
+    ebbd.until("all of them to be heard", || descriptors(ebbd.pid()) == before + 2 * 11);
+    let switches = crate::helpers::proc::context_switches(ebbd.pid());
+    drop(dying);
+    ebbd.until("them to be let go", || descriptors(ebbd.pid()) <= before + 2);
+    assert!(
+        crate::helpers::proc::context_switches(ebbd.pid()) < switches + 500,
+        "ebbd turns in circles while it waits"
+    );
+    // One that sends more than is read meanwhile, and dies.
+    let mut pushy = ebbd.connect();
+    pushy.send("Wait", &json!({ "run": run }), false);
+    let call = b"{\"method\":\"io.ebb.Control.Doctor\"}\0".repeat(4000);
+    pushy.stream.set_nonblocking(true).unwrap();
+    while pushy.stream.write(&call).is_ok() {}
+    drop(pushy);
+    ebbd.until("it to be let go", || descriptors(ebbd.pid()) <= before + 2);
+    gate.open();
+    let line = patient.receive().expect("an answer: it has said all and still listens");
+    assert_eq!(line["parameters"]["result"]["outcome"], "success", "{line}");
+}
+
+#[test]
 fn one_client_too_many_is_told_so_and_room_returns() {
     let ebbd = Ebbd::start(&[]);
     let mut inside: Vec<Caller> = Vec::new();

@@ -37,4 +37,5 @@ mod retry;
 mod schedule;
 mod shipped;
 mod tree;
+mod upgrade;
 mod varlink;

@@ -31,6 +31,7 @@ mod reload;
 mod service;
 mod short_runs;
 mod socket;
+mod upgrade;
 mod user;
 mod varlinkctl;
 mod versus_systemd_run;

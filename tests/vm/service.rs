@@ -229,6 +229,8 @@ fn settings_with_a_problem_end_it_with_78_and_it_is_not_tried_again() {
     wait_until("ebbd to answer", answers);
     assert_eq!(property("ebbd.service", "ActiveState"), "active");
     assert_eq!(property("ebbd.socket", "ActiveState"), "active");
+    // The socket counts how often it has started ebbd in vain for a minute (TriggerLimitIntervalSec=).
+    std::thread::sleep(std::time::Duration::from_secs(61));
 }
 
 #[test]
@@ -274,7 +276,6 @@ fn a_thousand_jobs_fit_well_into_its_memory_limit() {
     println!("with {jobs} jobs: {anon} bytes of its own at rest, peak {} of {limit}", peak.trim());
     assert!(jobs >= 1000);
     assert!(anon < limit / 8, "{anon} bytes of {limit}");
-    assert!(property("ebbd.service", "NRestarts").parse::<u32>().is_ok());
     let events = cgroups::read(unit, "memory.events");
     assert!(events.lines().any(|line| line == "oom_kill 0"), "{events}");
 }

@@ -31,10 +31,8 @@ impl Session {
             std::fs::write(format!("{JOBS}/{name}.toml"), text).unwrap();
         }
         sh("chown -R app: /home/app/.config").ok();
-        run(&["systemctl", "start", "user@1000.service"]).ok();
-        wait_until("the user's systemd", || {
-            as_user(&["systemctl", "--user", "is-system-running"]).out.trim() != ""
-        });
+        run(&["loginctl", "enable-linger", "app"]).ok();
+        wait_until("the user's systemd", || as_user(&["systemctl", "--user", "show-environment"]).code == 0);
         let session = Self;
         let started = as_user(&["systemctl", "--user", "start", "ebbd.service"]);
         let why = || as_user(&["systemctl", "--user", "status", "ebbd.service"]).out;
@@ -46,6 +44,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let _ = as_user(&["systemctl", "--user", "stop", "ebbd.service", "ebbd.socket", "ebb-runs.service"]);
+        let _ = run(&["loginctl", "disable-linger", "app"]);
         let _ = run(&["systemctl", "stop", "user@1000.service"]);
         let _ = sh("rm -rf /home/app/.config/ebb /home/app/.local/state/ebb");
     }

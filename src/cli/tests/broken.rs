@@ -59,7 +59,10 @@ fn a_connection_that_ends_before_the_answer_is_no_daemon() {
         });
         for line in VERBS {
             let printed = fake.ebb(line);
-            assert_eq!(printed.code, 69, "{line:?}: {}", printed.err);
+            // A demand that was sent and not answered may be on record, so it is not simply asked for again.
+            let is_open = line[0] == "run-now" && !why.contains("no reply");
+            assert_eq!(printed.code, if is_open { 75 } else { 69 }, "{line:?}: {}", printed.err);
+            assert_eq!(is_open, printed.err.contains("is not known; `ebb status`"), "{}", printed.err);
             assert!(printed.err.contains(why), "{line:?}: {}", printed.err);
             assert_eq!(printed.err.lines().count(), 1, "{}", printed.err);
         }
