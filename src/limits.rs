@@ -195,7 +195,8 @@ pub const START_AGAIN_MAX_MS: u64 = 10_000;
 pub const DESCRIPTORS_MAX: u64 = 16_384;
 /// Descriptors that no run takes, so that somebody can still get in to see and stop them.
 pub const DESCRIPTORS_FOR_CLIENTS: usize = 24;
-/// Of these, how many no client takes either: to end runs with, for the journal, for a reload; one more waits in the backlog. Of fewer than 96 in all, a fourth is kept.
+/// Of these, how many no client takes either: to end runs with, for the journal, for a reload; one more waits in the backlog.
+/// Of fewer than 96 in all, no more than a fourth is kept for this or that.
 pub const DESCRIPTORS_FOR_ENDS: usize = 12;
 
 /// Jobs that the log names at a load for limits that nothing on the host holds; more are counted.
