@@ -21,6 +21,7 @@ mod requests;
 mod restore;
 mod rights;
 mod sampler;
+mod settle;
 mod shell;
 mod signals;
 mod socket;

@@ -61,7 +61,7 @@ pub(super) struct Shell {
     pub(super) held: Vec<Held>,
     /// What the demand that is being handled brought for standard input.
     pub(super) staged: Option<Staged>,
-    /// Runs whose payloads go, once the retries that may take them over have been recorded.
+    /// Runs whose payloads go, once their ends, and the retries that share the payloads, are on disk.
     pub(super) ended: Vec<RunId>,
     /// What was read at the start, until it is in force.
     pub(super) fresh: Option<(Vec<Loaded>, State)>,
@@ -166,7 +166,7 @@ impl Shell {
     }
 
     /// Writes what had to wait for the journal; what the engine has to hear of it is added to `then`.
-    fn flush(&mut self, then: &mut Vec<Event>) -> std::io::Result<()> {
+    pub(super) fn flush(&mut self, then: &mut Vec<Event>) -> std::io::Result<()> {
         if self.unwritten.is_empty() {
             return Ok(());
         }
@@ -174,17 +174,17 @@ impl Shell {
         let mut queued = Vec::new();
         let result = unwritten.flush(&mut queued, |record| self.write(record));
         self.unwritten = unwritten;
-        for run in queued {
-            // Its payload is its own now.
-            self.ended.extend(run.retry_of.filter(|before| self.engine.job_of(*before).is_none()));
-            then.push(Event::Recorded { run: run.id });
-        }
+        then.extend(queued.into_iter().map(|run| Event::Recorded { run: run.id }));
         result
     }
 
     /// Appends a record. The payload of the run that it queues is on disk under that run's number before.
     fn write(&mut self, record: &Record) -> std::io::Result<()> {
-        let Recorded::Queued(queued) = &record.event else { return self.journal.append(record) };
+        let Recorded::Queued(queued) = &record.event else {
+            self.journal.append(record)?;
+            self.forget_note(&record.event);
+            return Ok(());
+        };
         if queued.payload.input.is_some() {
             self.keep_input(queued)?;
         }
@@ -196,11 +196,30 @@ impl Shell {
         written
     }
 
+    /// What the journal says of a run, its note need not.
+    fn forget_note(&self, event: &Recorded) {
+        let run = match event {
+            Recorded::Started(started) => started.id,
+            Recorded::Finished(finished) => finished.id,
+            Recorded::Opened(_)
+            | Recorded::Job(_)
+            | Recorded::JobRemoved { .. }
+            | Recorded::Paused { .. }
+            | Recorded::Resumed { .. }
+            | Recorded::Queued(_)
+            | Recorded::Stopping(_)
+            | Recorded::Skipped(_) => return,
+        };
+        if let Some(begun) = &self.begun {
+            begun.forget(run);
+        }
+    }
+
     fn keep_input(&mut self, queued: &crate::journal::record::Queued) -> std::io::Result<()> {
-        let kept = match (self.staged.take(), queued.retry_of) {
-            (_, Some(before)) => self.inputs.pass_on(before, queued.id),
-            (Some(staged), None) => staged.keep(queued.id).map(drop),
-            (None, None) => Ok(()),
+        // A retry that had to wait may be written on the way to a demand, whose payload it must not take.
+        let kept = match queued.retry_of {
+            Some(before) => self.inputs.pass_on(before, queued.id),
+            None => self.staged.take().map_or(Ok(()), |staged| staged.keep(queued.id).map(drop)),
         };
         kept.map_err(|e| {
             std::io::Error::new(e.kind(), format!("cannot keep the payload of run {}: {e}", queued.id))
@@ -215,7 +234,9 @@ impl Shell {
             // Made by an ebbd that died before the run began, if at all.
             self.outputs().discard(&finished.job, run);
         }
-        self.ended.push(run);
+        if self.inputs.has(run) {
+            self.ended.push(run);
+        }
         if !self.waiting.is_empty() || !self.held.is_empty() {
             let line = HistoryLine::finished(finished.finished_at, finished);
             self.held.push(Held::Result(run, Box::new(line)));
@@ -279,110 +300,6 @@ impl Shell {
             tracing::error!(run, job = %live.job, "cannot reach the run's processes: {error}");
         }
     }
-
-    /// The end of a batch: one sync for all that was accepted, then the answers that waited for it.
-    pub(super) fn settle(&mut self) {
-        let mut then = Vec::new();
-        // Where there is still no room, it is tried again; the log has said so.
-        let _ = self.flush(&mut then);
-        for event in then {
-            self.handle(event);
-        }
-        while !self.held.is_empty() {
-            self.tell();
-        }
-        for run in std::mem::take(&mut self.ended) {
-            if self.unwritten.needs_input_of(run) {
-                continue;
-            }
-            if let Err(error) = self.inputs.remove(run) {
-                tracing::warn!(run, "cannot remove the run's payload: {error}");
-            }
-        }
-        // After a sync that failed the next answer, or a while, tries again.
-        if self.journal.needs_rotation() && !self.journal.is_suspect() {
-            self.rotate();
-        }
-    }
-
-    /// Gives the answers that were held back, as far as they are true.
-    fn tell(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        let is_durable = !held.iter().any(|held| matches!(held, Held::Reply(..))) || self.make_durable();
-        for held in held {
-            match held {
-                Held::Reply(client, reply) => {
-                    let reply = self.true_reply(reply, is_durable);
-                    self.answer_reply(client, reply);
-                }
-                Held::Result(run, line) => {
-                    for client in take_waiting(&mut self.waiting, run) {
-                        self.tell_result(client, run, &line);
-                    }
-                }
-            }
-        }
-    }
-
-    /// What can be said: accepted is what is on disk, done is what the next ebbd would know of.
-    fn true_reply(&mut self, reply: Reply, is_durable: bool) -> Reply {
-        match reply {
-            Reply::Accepted { run, merged } if !is_durable => {
-                // Who was told no will ask again; what they asked for must not be done twice.
-                if !merged {
-                    self.handle(Event::NotDurable { run });
-                }
-                Reply::NotRecorded
-            }
-            Reply::Stopping { .. } | Reply::Done if !is_durable || !self.unwritten.is_empty() => {
-                Reply::NotKept
-            }
-            Reply::Accepted { .. }
-            | Reply::Stopping { .. }
-            | Reply::Done
-            | Reply::NoSuchJob { .. }
-            | Reply::NoSuchRun { .. }
-            | Reply::QueueFull { .. }
-            | Reply::ShuttingDown
-            | Reply::NotRecorded
-            | Reply::NotKept => reply,
-        }
-    }
-
-    /// Brings the journal to disk. After a sync that failed nobody knows what of it is there, and the next one would
-    /// succeed without having written it (fsync(2)): only a new segment, written and synced as a whole, is sure.
-    pub(super) fn make_durable(&mut self) -> bool {
-        self.sync() || self.rotate()
-    }
-
-    /// Whether something waits for a disk that can be written.
-    pub(super) fn needs_room(&self) -> bool {
-        self.lacks_room || self.journal.is_suspect() || !self.unwritten.is_empty()
-    }
-
-    /// Tries once more what the disk has refused; what is unwritten, [`Self::settle`] tries by itself.
-    pub(super) fn try_for_room(&mut self) {
-        if self.lacks_room {
-            self.reload();
-        }
-        if self.journal.is_suspect() {
-            self.rotate();
-        }
-    }
-
-    fn sync(&mut self) -> bool {
-        let synced = self.journal.sync();
-        if let Err(error) = &synced {
-            tracing::error!("cannot bring the journal to disk: {error}");
-        }
-        synced.is_ok()
-    }
-}
-
-fn take_waiting(waiting: &mut Vec<(RunId, ClientId)>, run: RunId) -> Vec<ClientId> {
-    let told = waiting.iter().filter(|(of, _)| *of == run).map(|(_, client)| *client).collect();
-    waiting.retain(|(of, _)| *of != run);
-    told
 }
 
 /// What the log says of what happened; the journal has it all, the log what an operator wants to see go by.

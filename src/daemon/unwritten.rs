@@ -66,22 +66,6 @@ impl Unwritten {
         }
         has_room
     }
-
-    /// Whether a retry that waits needs the payload of this run.
-    pub(super) fn needs_input_of(&self, run: u64) -> bool {
-        self.0.iter().any(|record| match &record.event {
-            Event::Queued(queued) => queued.retry_of == Some(run) && queued.payload.input.is_some(),
-            Event::Opened(_)
-            | Event::Job(_)
-            | Event::JobRemoved { .. }
-            | Event::Paused { .. }
-            | Event::Resumed { .. }
-            | Event::Started(_)
-            | Event::Stopping(_)
-            | Event::Finished(_)
-            | Event::Skipped(_) => false,
-        })
-    }
 }
 
 #[cfg(test)]

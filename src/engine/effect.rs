@@ -7,7 +7,12 @@ use crate::words::Trigger;
 use super::event::{ClientId, DefinitionRef, JobIndex};
 
 /// Something to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "effects live for one turn of the loop; a box would cost an allocation a record"
+)]
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // It lives for a moment, in a list of a few; a box for each record would cost more.
 pub enum Effect {
     /// Find the first slot of a job's schedule after this instant and answer with [`super::Event::Armed`].
     Arm {

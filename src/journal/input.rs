@@ -110,6 +110,12 @@ impl Inputs {
         sync_dir(&self.dir()).map_err(tried("sync", &self.dir()))
     }
 
+    /// Whether `run` has an input.
+    #[must_use]
+    pub fn has(&self, run: RunId) -> bool {
+        self.path(run).exists()
+    }
+
     /// Removes the input of `run`, where it has one. Comes after the run's `Finished` is appended.
     ///
     /// # Errors

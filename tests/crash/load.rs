@@ -130,7 +130,8 @@ fn judge(ebbd: &mut Ebbd, promised: &Promises) {
         let wrote = did.get(run).map_or(&[][..], Vec::as_slice);
         assert!(
             wrote == [argument] || (end[0] == "lost" && wrote.is_empty()),
-            "run {run} for {argument} wrote {wrote:?}"
+            "run {run} for {argument} wrote {wrote:?}\n{}",
+            story(ebbd, *run)
         );
     }
     for (run, end) in &ends {
@@ -140,6 +141,15 @@ fn judge(ebbd: &mut Ebbd, promised: &Promises) {
         assert_eq!(wrote.len(), 1, "run {run} ran for {wrote:?}");
         assert!(ends.contains_key(run), "run {run} ran and nobody asked for it");
     }
+}
+
+/// What the journal and the log say of a run.
+fn story(ebbd: &Ebbd, run: u64) -> String {
+    let records = ebbd.journal().into_iter().filter(|r| r["id"] == run || r["event"] == "opened");
+    let lines: Vec<String> = records.map(|record| record.to_string()).collect();
+    let log = ebbd.log();
+    let named = log.lines().filter(|line| line.contains(&format!("run={run} ")) || line.contains(" ready: "));
+    format!("{}\n{}", lines.join("\n"), named.collect::<Vec<_>>().join("\n"))
 }
 
 #[test]

@@ -85,6 +85,32 @@ fn a_retry_that_does_not_fit_on_the_disk_starts_when_there_is_room_although_nobo
 }
 
 #[test]
+fn a_demand_that_makes_waiting_retries_be_written_keeps_its_own_payload() {
+    let test = "disk::a_demand_that_makes_waiting_retries_be_written_keeps_its_own_payload";
+    let Some((disk, ebbd)) = on_small_disk(test) else { return };
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("small", "command = [\"true\"]\n");
+    let retry = "retry = { attempts = 1, delay = \"1h\" }\n[accept]\ninput = true\n";
+    ebbd.write_job("failing", &format!("{}{retry}", gate.command(&["sh", "-c", "exit 9"])));
+    ebbd.write_job("cat", "command = [\"cat\"]\n[accept]\ninput = true\n");
+    let ebbd = ebbd.go();
+    let mut caller = ebbd.connect();
+    caller.call("Input", json!({"data": "cGF5bG9hZA=="})).unwrap();
+    let run = caller.call("RunNow", json!({"job": "failing"})).unwrap()["run"].as_u64().unwrap();
+    ebbd.until_started(run);
+    // What the demand brings is on the disk before it is full.
+    caller.call("Input", json!({"data": "b3RoZXI="})).unwrap();
+    let filler = fill(&disk, &ebbd);
+    gate.open();
+    ebbd.until("the retry to wait", || ebbd.status("failing")["runs"][0]["trigger"] == "retry");
+    std::fs::remove_file(filler).unwrap();
+    let line = caller.call("RunNow", json!({"job": "cat", "wait": true})).unwrap()["result"].clone();
+    assert_eq!(line["outcome"], "success", "{line}");
+    assert_eq!(ebbd.output("cat", line["id"].as_u64().unwrap()), "other");
+    drop(ebbd);
+}
+
+#[test]
 fn a_pause_that_does_not_fit_on_the_disk_is_in_force_but_not_promised_and_written_when_there_is_room() {
     let test = "disk::a_pause_that_does_not_fit_on_the_disk_is_in_force_but_not_promised";
     let Some((disk, ebbd)) = on_small_disk(test) else { return };

@@ -20,10 +20,9 @@ finish() { # why
 }
 
 install_ebb() {
-  # What made the image may have left its word that nothing is to be started here.
-  rm -f /usr/sbin/policy-rc.d
+  rm -f /usr/sbin/policy-rc.d # mmdebstrap's, for a tree that is not booted
   DEBIAN_FRONTEND=noninteractive apt-get install -y ./ebb_*.deb &&
-    timeout 60 sh -c 'until ebb doctor; do sleep 0.5; done' && return
+    timeout 60 sh -c 'until ebb doctor >/dev/null 2>&1; do sleep 0.5; done' && return
   systemctl status --no-pager ebbd.service ebbd.socket ebb-runs.service
   return 1
 }

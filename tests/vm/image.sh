@@ -53,14 +53,16 @@ settle() { # tree
   local unit
   rm -rf "$1"/tmp/* "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/var/cache/apt/archives/*.deb
   rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$1/etc/resolv.conf" # ebb's own manual pages are to be installed
+  # What keeps services from starting while the tree is made. In the guest a package starts its own.
+  rm -f "$1/usr/sbin/policy-rc.d"
+  mv "$1/usr/sbin/start-stop-daemon.REAL" "$1/usr/sbin/start-stop-daemon"
   : >"$1/etc/fstab"
   echo guest >"$1/etc/hostname"
   echo 0123456789abcdef0123456789abcdef >"$1/etc/machine-id"
   chroot "$1" useradd --create-home --shell /bin/sh app
   for unit in systemd-udevd.service systemd-udev-trigger.service systemd-udevd-control.socket \
     systemd-udevd-kernel.socket getty.target systemd-random-seed.service systemd-binfmt.service timers.target \
-    systemd-logind.service systemd-pcrphase.service systemd-update-utmp.service; do
-    [ "$unit" = systemd-logind.service ] && continue
+    systemd-pcrphase.service systemd-update-utmp.service; do
     ln -sf /dev/null "$1/etc/systemd/system/$unit"
   done
   # Started when somebody asks for it over D-Bus (`loginctl enable-linger`), not at boot.

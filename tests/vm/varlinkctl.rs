@@ -26,16 +26,17 @@ fn now(page: &str) -> String {
             // varlinkctl ends with 1 where the call was refused; what it prints says so.
             let said = sh(command);
             assert!(!said.out.is_empty(), "{command}: {}", said.err);
-            out += &said.out;
+            out += said.out.trim_end();
+            out.push('\n');
         }
     }
     out
 }
 
-/// Numbers, and so instants and versions, are not compared.
+/// Numbers, and so instants and versions, are not compared, nor whether a figure is known.
 fn masked(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in text.replace("null", "0").chars() {
         let c = if c.is_ascii_digit() { '0' } else { c };
         if !(c == '0' && out.ends_with('0')) {
             out.push(c);

@@ -510,3 +510,21 @@ fn quotas_are_as_the_kernel_takes_them() {
     assert_eq!(limits::cpu_quota(1), (1000, 1_000_000));
     assert_eq!(limits::cpu_quota(0), (1000, 1_000_000));
 }
+
+#[test]
+fn who_serves_runs_has_a_place_that_is_not_swept_and_goes_with_the_base() {
+    on_each("who_serves_runs_has_a_place_that_is_not_swept_and_goes_with_the_base", |ladder| {
+        assert_eq!(ladder.sheltered(), None, "it is made when it is needed");
+        let shelter = ladder.shelter().unwrap().unwrap();
+        let child = start(&command(&["sleep", "60"]), Some(&shelter));
+        assert_eq!(exec_result(&child), ExecResult::Running);
+        let again = ladder.shelter().unwrap().unwrap();
+        assert_eq!((&again, again.pids().unwrap()), (&shelter, vec![child.pid]));
+        assert!(ladder.sweep().is_empty());
+        assert!(ladder.remove_base().is_err(), "somebody is still in it");
+        crate::sys::pidfd::pidfd_signal(child.pidfd.as_fd(), libc::SIGKILL).unwrap();
+        end(&child);
+        assert!(holds_within(LONG, || ladder.remove_base().is_ok()));
+        assert!(ladder.bases().iter().all(|base| !base.exists()));
+    });
+}

@@ -1,21 +1,26 @@
 //! The note that a child leaves just before its program: that its run has begun. Whoever looks after a crash of the parent
-//! knows by it that the run must not be started again. A file of fixed size, so a full disk does not keep a note from being
-//! left. Knows nothing of jobs.
+//! knows by it that the run must not be started again. The file has its room beforehand, so a full disk does not keep a note
+//! from being left. Knows nothing of jobs.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Bytes of one note: run, milliseconds since 1970, pid, zero; as this machine writes numbers.
 const NOTE: usize = 32;
-/// Notes that the file holds. A run takes the place of the one so many runs before it, which has long been recorded.
+/// Notes that the file has room for; should more children be on their way to their programs at once, it grows.
 const NOTES: usize = 128;
 
 /// The notes of one state directory.
 #[derive(Debug)]
-pub struct Begun(File);
+pub struct Begun {
+    file: File,
+    /// By place: the run that may still need its note, or 0.
+    taken: RefCell<Vec<u64>>,
+}
 
 /// A note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +41,11 @@ impl Begun {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        if file.metadata()?.len() != (NOTE * NOTES) as u64 {
-            // Written, not just lengthened: a hole would need room later on.
-            file.set_len(0)?;
-            file.write_all_at(&[0; NOTE * NOTES], 0)?;
+        let begun = Self { file, taken: RefCell::default() };
+        if begun.file.metadata()?.len() < (NOTE * NOTES) as u64 {
+            begun.clear()?;
         }
-        Ok(Self(file))
+        Ok(begun)
     }
 
     /// All notes, in no order.
@@ -49,8 +53,9 @@ impl Begun {
     /// # Errors
     /// The file can't be read.
     pub fn notes(&self) -> io::Result<Vec<Note>> {
-        let mut bytes = [0; NOTE * NOTES];
-        self.0.read_exact_at(&mut bytes, 0)?;
+        let mut bytes = Vec::new();
+        (&self.file).seek(SeekFrom::Start(0))?;
+        (&self.file).read_to_end(&mut bytes)?;
         let word = |note: &[u8], at: usize| {
             let mut word = [0; 8];
             word.copy_from_slice(&note[8 * at..8 * at + 8]);
@@ -69,13 +74,30 @@ impl Begun {
     /// # Errors
     /// The file can't be written.
     pub fn clear(&self) -> io::Result<()> {
-        self.0.write_all_at(&[0; NOTE * NOTES], 0)
+        // Written, not just lengthened: a hole would need room later on.
+        self.file.write_all_at(&[0; NOTE * NOTES], 0)?;
+        self.file.set_len((NOTE * NOTES) as u64)
     }
 
-    /// Where the child of `run` leaves its note.
+    /// Where the child of `run` leaves its note. Nobody else gets this place until [`Self::forget`].
     #[must_use]
     pub fn place(&self, run: u64) -> Place<'_> {
-        Place { file: self.0.as_fd(), run }
+        let mut taken = self.taken.borrow_mut();
+        let slot = taken.iter().position(|of| *of == 0).unwrap_or_else(|| {
+            taken.push(0);
+            taken.len() - 1
+        });
+        taken[slot] = run;
+        Place { file: self.file.as_fd(), offset: slot * NOTE, run }
+    }
+
+    /// The note of `run` is needed no more: its start is recorded, or it has ended.
+    pub fn forget(&self, run: u64) {
+        let mut taken = self.taken.borrow_mut();
+        taken.iter_mut().filter(|of| **of == run).for_each(|of| *of = 0);
+        if taken.iter().all(|of| *of == 0) {
+            *taken = Vec::new();
+        }
     }
 }
 
@@ -83,14 +105,14 @@ impl Begun {
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     file: BorrowedFd<'a>,
+    offset: usize,
     run: u64,
 }
 
 impl Place<'_> {
     /// The descriptor, the offset and the run, as the child needs them.
     pub(super) fn parts(self) -> (RawFd, usize, u64) {
-        let slot = usize::try_from(self.run % NOTES as u64).unwrap_or(0);
-        (self.file.as_raw_fd(), slot * NOTE, self.run)
+        (self.file.as_raw_fd(), self.offset, self.run)
     }
 }
 
@@ -120,5 +142,26 @@ mod tests {
         assert_eq!(again.notes().unwrap(), [note]);
         again.clear().unwrap();
         assert_eq!((again.notes().unwrap(), std::fs::metadata(&path).unwrap().len()), (vec![], 4096));
+    }
+
+    #[test]
+    fn no_note_is_overwritten_before_it_is_forgotten_however_many_there_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let begun = Begun::open(&dir.path().join("begun")).unwrap();
+        let runs: Vec<u64> = (1..=NOTES as u64 + 3).map(|n| n * NOTES as u64).collect();
+        let offsets: std::collections::BTreeSet<usize> =
+            runs.iter().map(|run| begun.place(*run).offset).collect();
+        assert_eq!(offsets.len(), runs.len());
+        let child = start_noting(&shell("true"), begun.place(7));
+        end(&child);
+        begun.forget(runs[3]);
+        assert_eq!(begun.place(9).offset, 3 * NOTE);
+        assert_eq!(
+            begun.notes().unwrap().last().map(|note| note.run),
+            Some(7),
+            "the file grows where it has to"
+        );
+        runs.iter().chain(&[7, 9]).for_each(|run| begun.forget(*run));
+        assert!(begun.taken.borrow().is_empty(), "at rest it holds nothing");
     }
 }
