@@ -258,8 +258,6 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     waiting.send("Wait", &json!({ "run": run }), false);
     let own = binary(&ebbd);
     let real = Path::new(env!("CARGO_BIN_EXE_ebbd"));
-    wait_quiet(ebbd.pid());
-    let before = descriptors(ebbd.pid());
     let refused = |what: &str, why: &str| {
         let said = ebbd.ebb(&["upgrade"]);
         assert_eq!(said.code, 71, "{what}: {said:?}");
@@ -268,6 +266,8 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     };
     std::fs::remove_file(&own).unwrap();
     refused("gone", "can't be looked at");
+    // All that was connected before is let in by now.
+    let before = descriptors(ebbd.pid());
     std::fs::create_dir(&own).unwrap();
     refused("a directory", "is no file");
     std::fs::remove_dir(&own).unwrap();
