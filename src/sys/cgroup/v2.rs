@@ -158,7 +158,9 @@ fn enable(at: &Hierarchy, parent: &Path, base: &mut Base, reasons: &mut Vec<Stri
             Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
         }
     }
-    if !base.enabled.is_empty() && Path::new("/run/systemd/system").is_dir() && !is_delegated(parent) {
+    // A cgroup that was named is the operator's word; before systemd 253 a user's systemd leaves no mark on it either.
+    let is_known_to_be_ours = base.named || base.enabled.is_empty() || is_delegated(parent);
+    if !is_known_to_be_ours && Path::new("/run/systemd/system").is_dir() {
         reasons.push(format!(
             "systemd runs this host and was not told that {} is ebbd's: it may take the controllers away again; \
              Delegate=yes in the unit tells it",
