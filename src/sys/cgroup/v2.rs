@@ -158,7 +158,7 @@ fn enable(at: &Hierarchy, parent: &Path, base: &mut Base, reasons: &mut Vec<Stri
             Err(e) => reasons.push(format!("cgroup v2 can't hand on {name}: {e}")),
         }
     }
-    // A cgroup that was named is the operator's word; before systemd 253 a user's systemd leaves no mark on it either.
+    // A cgroup that was named is the operator's word. A user's systemd (252, 257) leaves no mark on it that could be read.
     let is_known_to_be_ours = base.named || base.enabled.is_empty() || is_delegated(parent);
     if !is_known_to_be_ours && Path::new("/run/systemd/system").is_dir() {
         reasons.push(format!(
