@@ -32,10 +32,10 @@ fn a_grandchilds_memory_is_in_the_peaks() {
 
 #[test]
 fn what_a_run_leaves_behind_is_ended_and_its_memory_is_back() {
-    let job = Job::new(
-        "distant-left",
-        &distant("dd if=/dev/zero bs=32M count=1 of=/dev/null; exec sleep 986", "sleep 1"),
-    );
+    let script = "dd if=/dev/zero bs=32M count=1 of=/dev/null; touch /run/distant-left; exec sleep 986";
+    let job =
+        distant(script, "until [ -e /run/distant-left ]; do sleep 0.1; done; rm /run/distant-left; sleep 1");
+    let job = Job::new("distant-left", &job);
     let before = Before::look();
     let line = job.run();
     assert_eq!((&line["outcome"], &line["leftover"]), (&"success".into(), &1.into()), "{line}");
