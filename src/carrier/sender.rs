@@ -43,7 +43,7 @@ impl<'a> Sender<'a> {
         if self.dropped > 0 {
             self.tell_loss(fields, self.stall);
         }
-        // journald looks up who has sent an entry (its unit, its program) when it takes it, which needs the sender alive.
+        // journald looks up who has sent an entry (its unit, its program) once it has it, which needs the sender alive.
         if let Some(connection) = &self.connection {
             connection.settle(Duration::from_millis(limits::JOURNALD_LINGER_MS));
         }

@@ -60,9 +60,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until journald has taken every entry that was sent here, up to `patience`; whether it has.
+    /// Waits until journald is done with every entry that was sent here, up to `patience`; whether it is.
+    ///
+    /// It takes one datagram after the other, so it is done with the last entry when it takes an empty one after it, of
+    /// which it makes nothing.
     pub fn settle(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
+        // Where there is no room for it, there is not much to wait for either.
+        let _ = self.send(&[], false);
         let mut pause = Duration::from_micros(200);
         while self.unread().is_ok_and(|bytes| bytes > 0) {
             if Instant::now() >= deadline {
@@ -99,7 +104,11 @@ mod tests {
         let mut bytes = [0; 64];
         let count = journald.recv(&mut bytes).unwrap();
         assert_eq!(&bytes[..count], b"A=1\nB=2\n");
-        assert!(connection.settle(Duration::from_secs(20)));
+        // The one of the first wait, and that of the second.
+        assert_eq!(journald.recv(&mut bytes).unwrap(), 0);
+        assert!(!connection.settle(Duration::from_millis(20)), "nor is the empty one taken");
+        assert_eq!(journald.recv(&mut bytes).unwrap(), 0);
+        assert!(connection.unread().is_ok_and(|bytes| bytes == 0));
     }
 
     #[test]

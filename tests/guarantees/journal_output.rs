@@ -75,6 +75,10 @@ impl Journald {
                 _ => None,
             });
             let ((pid, uid), count) = (sender.unwrap(), message.bytes);
+            // By an empty one a carrier learns that its last entry is dealt with.
+            if count == 0 {
+                continue;
+            }
             self.taken.push(Entry { fields: parsed(&bytes[..count]), pid, uid });
         }
     }
