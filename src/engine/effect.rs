@@ -7,10 +7,6 @@ use crate::words::Trigger;
 use super::event::{ClientId, DefinitionRef, JobIndex};
 
 /// Something to do.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "effects live for one turn of the loop; a box would cost an allocation a record"
-)]
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant)] // It lives for a moment, in a list of a few; a box for each record would cost more.
 pub enum Effect {

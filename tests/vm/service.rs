@@ -6,7 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cgroups;
-use crate::harness::{Job, ebb, ebbd_pid, journal, journal_cursor, property, run, sh, systemctl, wait_until};
+use crate::harness::{
+    Job, assert_adopted_end, ebb, ebbd_pid, journal, journal_cursor, property, run, sh, systemctl, wait_until,
+};
 use crate::varlink;
 
 /// The control group of all runs.
@@ -38,15 +40,6 @@ fn answers() -> bool {
 
 fn doctor() -> Value {
     serde_json::from_str(&ebb(&["doctor", "--json"]).ok()).unwrap()
-}
-
-/// The run ended while the ebbd that had started it was gone: its code is known where the kernel keeps it (Linux 6.15).
-#[track_caller]
-fn assert_adopted_end(line: &Value) {
-    let known = (&json!("exit-code"), &json!(7));
-    assert!((&line["outcome"], &line["exit_code"]) == known || line["outcome"] == "lost", "{line}");
-    assert_eq!(line["enforcement"], "cgroup-v2", "{line}");
-    assert!(line["peak_total_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{line}");
 }
 
 #[test]
