@@ -22,13 +22,13 @@ use crate::limits;
 use crate::protocol::Refusal;
 use crate::sys::{descriptors, image, pidfd};
 
-use super::Loop;
 use super::access::Caller;
 use super::client::Client;
 use super::handover::{self, ANSWER, Awaits, FORMAT, Handover, VARIABLE, What};
 use super::input::Input;
 use super::live::Live;
 use super::shell::Shell;
+use super::turn::Loop;
 
 impl Shell {
     /// Takes the call: the binary is looked at first, beside everything else.
