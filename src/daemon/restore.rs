@@ -12,6 +12,7 @@ use crate::engine::{Carried, Engine, Event, Exit, Process, Refused, Restored, Re
 use crate::exit;
 use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, Usage};
 use crate::journal::{self, Inputs, State, Writer};
+use crate::limits;
 use crate::sys;
 use crate::sys::users;
 use crate::words::{OutputTo, StopReason};
@@ -198,7 +199,7 @@ impl Shell {
             keep: over
                 .map(|o| o.keep)
                 .or(job.as_ref().map(|j| j.output.keep))
-                .unwrap_or(crate::limits::OUTPUT_KEEP_DEFAULT),
+                .unwrap_or(limits::OUTPUT_KEEP_DEFAULT),
             seen: over.map(Seen::of).unwrap_or_default(),
         });
         tracing::info!(run, job = %started.job, pid = started.pid, "taken over from an earlier ebbd");
@@ -239,7 +240,12 @@ impl Shell {
         }
         self.close_socket();
         if !self.leaves_runs {
-            carriers::wait_for_all(&self.ladder);
+            // Where the end has a bound, most of it has gone to the runs.
+            let patience_ms = match self.options.stop_within_ms {
+                Some(_) => limits::CARRIERS_TIMEOUT_BOUND_MS,
+                None => limits::CARRIERS_TIMEOUT_MS,
+            };
+            carriers::wait_for_all(&self.ladder, patience_ms);
         }
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();
