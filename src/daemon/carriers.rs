@@ -12,7 +12,6 @@ use crate::carrier::Task;
 use crate::engine::{JobIndex, Order};
 use crate::job::Definition;
 use crate::journal::record::RunId;
-use crate::limits;
 use crate::protocol::LogFile;
 use crate::sys;
 use crate::sys::spawn::{self, SpawnSpec};
