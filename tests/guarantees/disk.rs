@@ -3,23 +3,9 @@
 
 use serde_json::json;
 
-use crate::harness::{Ebbd, is_alive, skip, skips_without_root};
+use crate::harness::{Ebbd, is_alive};
 use crate::helpers::gate::Gate;
-use crate::helpers::tmpfs::Tmpfs;
-
-/// An ebbd whose state lies on a small disk; none where none can be had.
-fn on_small_disk(test: &str) -> Option<(Tmpfs, Ebbd)> {
-    if skips_without_root(test) {
-        return None;
-    }
-    let Some(disk) = Tmpfs::mount(1024) else {
-        skip(test, "no tmpfs can be mounted here");
-        return None;
-    };
-    let ebbd = Ebbd::prepare(&[]);
-    std::os::unix::fs::symlink(disk.path(), ebbd.path("state")).unwrap();
-    Some((disk, ebbd))
-}
+use crate::helpers::tmpfs::{Tmpfs, on_small_disk};
 
 /// Fills the disk, and what is left of the journal's last block as well.
 fn fill(disk: &Tmpfs, ebbd: &Ebbd) -> std::path::PathBuf {

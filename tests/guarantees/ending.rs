@@ -1,19 +1,11 @@
 //! An ebbd that is asked to end lets its runs end well, and asked twice it ends at once.
 
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{Ebbd, is_alive};
 use crate::helpers::gate::Gate;
-
-/// How many records of a kind the journal has of a run.
-fn count(ebbd: &Ebbd, event: &str, run: u64) -> usize {
-    ebbd.journal().iter().filter(|record| record["event"] == event && record["id"] == run).count()
-}
-
-fn result(ebbd: &Ebbd, run: u64) -> Value {
-    ebbd.call("Wait", json!({ "run": run })).unwrap()["result"].clone()
-}
+use crate::helpers::records::{count, result};
 
 #[test]
 fn a_graceful_end_asks_the_runs_waits_for_them_and_takes_nothing_new() {

@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Ebbd, is_root, skip, skips_without_root};
+use crate::harness::{Ebbd, is_root};
 use crate::helpers::gate::Gate;
 use crate::helpers::past::{self, THEN};
 use crate::helpers::stranger::NOBODY;
-use crate::helpers::tmpfs::Tmpfs;
+use crate::helpers::tmpfs::on_small_disk;
 
 /// A job that leaves a trace outside of the state directory.
 fn tracing(ebbd: &Ebbd) -> String {
@@ -20,20 +20,6 @@ fn tracing(ebbd: &Ebbd) -> String {
 
 fn traces(ebbd: &Ebbd) -> usize {
     std::fs::read_to_string(ebbd.path("trace")).unwrap_or_default().lines().count()
-}
-
-/// An ebbd whose state lies on a small disk; none where none can be had.
-fn on_small_disk(test: &str) -> Option<(Tmpfs, Ebbd)> {
-    if skips_without_root(test) {
-        return None;
-    }
-    let Some(disk) = Tmpfs::mount(1024) else {
-        skip(test, "no tmpfs can be mounted here");
-        return None;
-    };
-    let ebbd = Ebbd::prepare(&[]);
-    std::os::unix::fs::symlink(disk.path(), ebbd.path("state")).unwrap();
-    Some((disk, ebbd))
 }
 
 /// Asks for runs until one is refused, since what is left of the journal's last block still takes some; how many ran.

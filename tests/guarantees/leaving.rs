@@ -3,20 +3,12 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{Ebbd, is_alive};
 use crate::helpers::gate::Gate;
 use crate::helpers::proc::kernel;
-
-/// How many records of a kind the journal has of a run.
-fn count(ebbd: &Ebbd, event: &str, run: u64) -> usize {
-    ebbd.journal().iter().filter(|record| record["event"] == event && record["id"] == run).count()
-}
-
-fn result(ebbd: &Ebbd, run: u64) -> Value {
-    ebbd.call("Wait", json!({ "run": run })).unwrap()["result"].clone()
-}
+use crate::helpers::records::{count, result};
 
 #[test]
 fn usr2_ends_ebbd_and_leaves_its_runs_to_the_next_one() {

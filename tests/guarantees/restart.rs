@@ -9,15 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::{DEADLINE, Ebbd, is_alive, number_in, skips_without_root, wait_until};
 use crate::helpers::gate::Gate;
 use crate::helpers::proc::kernel;
-
-/// How many records of a kind the journal has of a run.
-fn count(ebbd: &Ebbd, event: &str, run: u64) -> usize {
-    ebbd.journal().iter().filter(|record| record["event"] == event && record["id"] == run).count()
-}
-
-fn result(ebbd: &Ebbd, run: u64) -> Value {
-    ebbd.call("Wait", json!({ "run": run })).unwrap()["result"].clone()
-}
+use crate::helpers::records::{count, result};
 
 #[test]
 fn a_run_goes_on_while_ebbd_is_dead_and_the_next_one_takes_it_over_to_its_true_end() {

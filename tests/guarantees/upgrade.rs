@@ -14,6 +14,7 @@ use crate::harness::{Ebbd, is_alive, skips_without_root, wait_until, zombies_of}
 use crate::helpers::gate::Gate;
 use crate::helpers::past;
 use crate::helpers::proc::{descriptors, kernel, python, status_number, wait_quiet};
+use crate::helpers::records::{count, result};
 use crate::helpers::stranger::{NOBODY, connect_as};
 
 const TRUE: &str = "command = [\"true\"]\n";
@@ -67,14 +68,6 @@ fn upgrade(ebbd: &Ebbd) {
 /// How often an ebbd has taken over in place.
 fn takeovers(ebbd: &Ebbd) -> usize {
     ebbd.log().matches("taken over in place").count()
-}
-
-fn count(ebbd: &Ebbd, event: &str, run: u64) -> usize {
-    ebbd.journal().iter().filter(|record| record["event"] == event && record["id"] == run).count()
-}
-
-fn result(ebbd: &Ebbd, run: u64) -> Value {
-    ebbd.call("Wait", json!({ "run": run })).unwrap()["result"].clone()
 }
 
 /// A client that waits by itself.

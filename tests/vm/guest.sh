@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the guest does with what the host sent: installs ebb, runs the tests, sends back what they left.
-# Boot one runs all tests but `after_reboot`, `before_reboot` last; then the guest is reset as by a power cut, and boot two
+# Boot one runs all tests but `after_reboot`, `before_reboot` last; then the guest loses power (its reset ends the machine), and boot two
 # runs `after_reboot`. run.sh reads the tests' lines on ttyS1, and `end=WHY` on ttyS2.
 cd "$(dirname "$0")" || exit 1
 mapfile -t words <words

@@ -3,6 +3,7 @@
 pub(crate) mod gate;
 pub(crate) mod past;
 pub(crate) mod proc;
+pub(crate) mod records;
 pub(crate) mod slots;
 pub(crate) mod stranger;
 pub(crate) mod tmpfs;

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::harness::{Ebbd, skip, skips_without_root};
+
 /// A mounted tmpfs; dropped, it is gone. It has to outlive the ebbd that works on it.
 pub(crate) struct Tmpfs {
     dir: tempfile::TempDir,
@@ -42,4 +44,18 @@ impl Drop for Tmpfs {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(self.dir.path()).status();
     }
+}
+
+/// An ebbd whose state lies on a small disk; none where none can be had.
+pub(crate) fn on_small_disk(test: &str) -> Option<(Tmpfs, Ebbd)> {
+    if skips_without_root(test) {
+        return None;
+    }
+    let Some(disk) = Tmpfs::mount(1024) else {
+        skip(test, "no tmpfs can be mounted here");
+        return None;
+    };
+    let ebbd = Ebbd::prepare(&[]);
+    std::os::unix::fs::symlink(disk.path(), ebbd.path("state")).unwrap();
+    Some((disk, ebbd))
 }
