@@ -243,7 +243,9 @@ fn an_upgrade_is_no_start_and_no_reload() {
 fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     let ebbd = with_own_binary(Ebbd::prepare(&[]));
     let gate = Gate::closed(ebbd.path("gate"));
-    ebbd.write_job("held", &gate.command(&["sh", "-c", "exit 9"]));
+    // Without a file of output: what looks after one takes a descriptor once the run has been silent for a while.
+    let held = gate.command(&["sh", "-c", "exit 9"]);
+    ebbd.write_job("held", &format!("{held}[output]\nto = \"null\"\n"));
     let ebbd = ebbd.go();
     let run = ebbd.demand("held");
     let pid = ebbd.until_started(run);
