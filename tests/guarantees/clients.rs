@@ -7,7 +7,7 @@ use ebb::limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Caller, Ebbd};
-use crate::helpers::gate::Gate;
+use crate::helpers::gate::{Gate, NO_OUTPUT};
 use crate::helpers::past;
 use crate::helpers::proc::descriptors;
 
@@ -163,7 +163,7 @@ fn clients_that_never_read_are_let_go_and_others_are_served_meanwhile() {
 fn who_goes_away_at_any_stage_leaves_nothing_behind() {
     let ebbd = Ebbd::prepare(&[]);
     let gate = Gate::closed(ebbd.path("gate"));
-    ebbd.write_job("gate", &format!("{}[accept]\ninput = true\n", gate.job()));
+    ebbd.write_job("gate", &format!("{}{NO_OUTPUT}[accept]\ninput = true\n", gate.job()));
     let lines = (1..=2000).map(|id| past::success(id, "gone", 0, 400));
     past::write(&ebbd.path("state/journal.jsonl"), std::iter::once(past::opened(2001)).chain(lines));
     let ebbd = ebbd.go();
@@ -212,7 +212,7 @@ fn who_goes_away_at_any_stage_leaves_nothing_behind() {
 fn who_has_said_all_and_dies_before_its_answer_gives_its_place_back_at_once() {
     let ebbd = Ebbd::prepare(&[]);
     let gate = Gate::closed(ebbd.path("gate"));
-    ebbd.write_job("gate", &gate.job());
+    ebbd.write_job("gate", &format!("{}{NO_OUTPUT}", gate.job()));
     let ebbd = ebbd.go();
     let run = ebbd.demand("gate");
     ebbd.until_started(run);

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{Ebbd, is_alive, skips_without_root, wait_until, zombies_of};
-use crate::helpers::gate::Gate;
+use crate::helpers::gate::{Gate, NO_OUTPUT};
 use crate::helpers::past;
 use crate::helpers::proc::{descriptors, kernel, python, status_number, wait_quiet};
 use crate::helpers::records::{count, result};
@@ -243,9 +243,7 @@ fn an_upgrade_is_no_start_and_no_reload() {
 fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     let ebbd = with_own_binary(Ebbd::prepare(&[]));
     let gate = Gate::closed(ebbd.path("gate"));
-    // Without a file of output: what looks after one takes a descriptor once the run has been silent for a while.
-    let held = gate.command(&["sh", "-c", "exit 9"]);
-    ebbd.write_job("held", &format!("{held}[output]\nto = \"null\"\n"));
+    ebbd.write_job("held", &format!("{}{NO_OUTPUT}", gate.command(&["sh", "-c", "exit 9"])));
     let ebbd = ebbd.go();
     let run = ebbd.demand("held");
     let pid = ebbd.until_started(run);
@@ -410,7 +408,7 @@ os.environ['EBB_HANDOVER'] = str(fd)";
     ] {
         let ebbd = with_own_binary(Ebbd::prepare(&[]));
         let gate = Gate::closed(ebbd.path("gate"));
-        ebbd.write_job("held", &gate.command(&["sh", "-c", "exit 6"]));
+        ebbd.write_job("held", &format!("{}{NO_OUTPUT}", gate.command(&["sh", "-c", "exit 6"])));
         let ebbd = ebbd.go();
         let run = ebbd.demand("held");
         let pid = ebbd.until_started(run);

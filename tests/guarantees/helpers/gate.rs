@@ -36,3 +36,7 @@ impl Gate {
         self.command(&["true"])
     }
 }
+
+/// For a job whose run holds as many descriptors of ebbd from its start to its end: what looks after a file of output takes
+/// one more once the run has been silent for a while.
+pub(crate) const NO_OUTPUT: &str = "[output]\nto = \"null\"\n";
