@@ -45,14 +45,18 @@ pub struct Meaning {
 pub static MEANINGS: &[Meaning] = &[
     meaning(OK, "done", "ended as it was asked to"),
     meaning(RUN_FAILED, "the run failed (`run-now --wait` gives the run's own code)", ""),
-    meaning(USAGE, "usage", "usage"),
+    meaning(USAGE, "usage; no such job or run; or what the job's [accept] does not take", "usage"),
     meaning(NO_DAEMON, "ebbd does not answer", ""),
     meaning(OS, "the system refused something", "the system refused something that ebbd can't do without"),
-    meaning(BUSY, "busy or full; try again", "another ebbd has the state directory"),
+    meaning(
+        BUSY,
+        "busy or full; or it is not known whether the demand was accepted: look at `ebb status` and `ebb history` before you try again",
+        "another ebbd has the state directory",
+    ),
     meaning(NOT_ALLOWED, "not allowed", ""),
     meaning(
         CONFIG,
-        "a job file has a problem",
+        "a job file has a problem (`reload` has put the others into force)",
         "the settings file has a problem, the group that was named does not exist, or --strict was given and a job file has a problem",
     ),
     meaning(TIMED_OUT, "the run was ended by its timeout", ""),

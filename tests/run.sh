@@ -64,4 +64,5 @@ sort -u "$skipped"
 not_run=$(sort -u "$skipped" | wc -l)
 # Cargo counts a test that could not run among those that passed. What it calls ignored is no test by itself.
 echo "$(($(count passed) - not_run)) passed, $(count failed) failed, $not_run skipped"
+[ "$(count passed)" -gt 0 ] || { echo "no test has run" >&2; exit 1; }
 exit "$status"

@@ -291,7 +291,9 @@ fn gather(options: &Options, store: &mut Store, received: Option<&mut Received>)
 /// The group that may do all. The default one need not exist, one that was named has to.
 fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
     if let Some(group) = &options.group {
-        let gid = users::group_id(group).ok().flatten();
+        // Not to be told is no word that there is none: it is tried again, as the service manager does.
+        let gid = users::group_id(group)
+            .map_err(Failure::os(format!("cannot look up the group `{group}` (--group)")))?;
         return gid.map(Some).ok_or_else(|| Failure {
             message: format!("there is no group `{group}` to control ebbd (--group)"),
             code: exit::CONFIG,

@@ -28,7 +28,7 @@ impl Shell {
     /// Removes the payloads of runs that have ended. That they have is on disk before: else a power cut could leave a run
     /// that starts again, without its payload.
     fn remove_inputs(&mut self) {
-        if self.ended.is_empty() || !self.unwritten.is_empty() || !self.make_durable() {
+        if self.ended.is_empty() || self.needs_room() || !self.make_durable() {
             return;
         }
         for run in std::mem::take(&mut self.ended) {

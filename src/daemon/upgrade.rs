@@ -55,6 +55,7 @@ impl Shell {
     /// What was found out about the binary.
     pub(super) fn probed(&mut self, found: Result<PathBuf, String>) {
         match (found, &mut self.upgrade) {
+            (Ok(_), Some(_)) if self.engine.is_ending() => self.not_upgraded("it is about to end"),
             (Ok(path), Some((_, binary))) => *binary = Some(path),
             (Err(why), Some(_)) => self.not_upgraded(&why),
             (_, None) => {}

@@ -165,7 +165,12 @@ impl Engine {
         let job = Rc::clone(&run.job);
         if self.find(&job).is_none() && !self.refused.has(&job) {
             self.drop_runs_without_job(now, out);
-        } else if matches!(stop, Some(StopReason::Requested | StopReason::Replaced | StopReason::Timeout)) {
+        } else if matches!(
+            stop,
+            Some(
+                StopReason::Requested | StopReason::Replaced | StopReason::Timeout | StopReason::NotRecorded
+            )
+        ) {
             let end = End::without_process(Outcome::Canceled, "stopped before it could start");
             self.finish(id, end, now, out);
         } else if self.shutdown != Shutdown::No && self.is_idle() {

@@ -97,9 +97,9 @@ keys! {
         ["cron", "crontab", "on-calendar", "calendar", "when", "schedules", "at"],
         "Crontab expressions, one or several: five fields, six with seconds in front, or a macro such as `@daily`.";
     Root "every" Duration, Said("none"), r#""15m""#, ["interval", "period", "on-unit-active-sec"],
-        "Time from the start of the last run to the next, also across a restart. At least `1s`.";
+        "Time from the start of the last run that ebb started by itself to the next, also across a restart; `ebb run-now` does not move it. At least `1s`.";
     Root "at-start" Flag, Value("false"), "true", ["on-boot", "on-start", "startup", "on-boot-sec", "run-at-start"],
-        "One run each time ebbd starts. `schedule = \"@reboot\"` says the same.";
+        "One run each time ebbd starts, also after its restart or crash, but not after `ebb upgrade`. `schedule = \"@reboot\"` says the same.";
     Root "timezone" Zone, Said("the host's zone"), r#""Europe/Vienna""#, ["tz", "time-zone", "zone"],
         "Zone that `schedule` is read in.";
     Root "jitter" Duration, Value(r#""0s""#), r#""5m""#, ["randomized-delay-sec", "random-delay", "splay"],
@@ -152,7 +152,7 @@ keys! {
     Cpu "quota" Quota, Said("none"), r#""150%""#, ["cpu-quota", "max", "limit", "cpus"],
         "Most CPU time: `100%` is one whole CPU, `150%` one and a half.";
     Output "to" OutputTo, Value(r#""file""#), r#""inherit""#, ["stdout", "target", "log"],
-        "`file`: one file a run, for `ebb logs`. `journal`: the systemd journal, an entry a line, with the fields `EBB_JOB` and `EBB_RUN_ID`; `<3>` in front of a line is its priority, as sd-daemon(3) has it; where there is no journal, a file. `inherit`: ebbd's own standard error. `null`: nowhere.";
+        "`file`: one file a run, for `ebb logs`. `journal`: the systemd journal, an entry a line, with the fields `EBB_JOB` and `EBB_RUN_ID`; `<3>` in front of a line is its priority, as sd-daemon(3) has it; `ebb logs` finds it there with its caller's own right to read the journal; where there is no journal, a file. `inherit`: ebbd's own standard error. `null`: nowhere.";
     Output "max" Size, Value(r#""64M""#), r#""1M""#, ["max-size", "limit", "size"],
         "Disk that one run's file may take; its oldest part goes first, and the run is not stopped. At least `64K`. Needs `to = \"file\"`.";
     Output "keep" Integer, Value("10"), "30", ["rotate", "files", "history"],

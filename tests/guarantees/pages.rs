@@ -63,7 +63,14 @@ fn the_crontab_line_and_its_job_file_say_the_same() {
 fn the_commands_of_the_pages_are_ones_that_ebb_has() {
     let ebbd = Ebbd::start(&[]);
     let help = ebbd.ebb(&["--help"]).out;
-    for page in ["docs/coming-from.md", "docs/varlink.md", "man/ebb.1", "man/ebb-job.5", "man/ebbd.8"] {
+    for page in [
+        "docs/coming-from.md",
+        "docs/varlink.md",
+        "docs/containers.md",
+        "man/ebb.1",
+        "man/ebb-job.5",
+        "man/ebbd.8",
+    ] {
         let text = shipped(page).replace("\\-", "-");
         for piece in between(&text, "`ebb ", "`").into_iter().chain(between(&text, ".Ql ebb ", "\n")) {
             let verb = piece.split_whitespace().next().unwrap();

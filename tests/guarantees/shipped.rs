@@ -30,7 +30,7 @@ fn the_shipped_settings_are_all_known() {
     let text = shipped("config/ebbd.toml");
     let settings: Vec<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# ")).filter(|l| l.contains(" = ")).collect();
-    assert_eq!(settings.len(), 7, "{settings:?}");
+    assert_eq!(settings.len(), 8, "{settings:?}");
     let ebbd = Ebbd::prepare(&[]);
     // Flags win, so the places and the group of a real installation are not touched.
     std::fs::write(ebbd.path("ebbd.toml"), settings.join("\n")).unwrap();

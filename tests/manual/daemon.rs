@@ -24,7 +24,8 @@ fn ebbd_8_is_in_step_with_its_flags() {
         _ => panic!("no region is named {region}"),
     });
     for setting in settings() {
-        assert!(page.contains(&format!(".It Cm {setting} ")), "{setting} is not in SETTINGS");
+        let shown = setting.replace('-', "\\-");
+        assert!(page.contains(&format!(".It Cm {shown} ")), "{setting} is not in SETTINGS");
     }
     for signal in ["TERM", "INT", "HUP", "USR2"] {
         assert!(!help.contains(signal) || page.contains(&format!("SIG{signal}")), "{signal}");

@@ -38,7 +38,7 @@ image() { # guest
   mkdir -p "$cache"
   exec 9>"$cache/$1.lock"
   flock 9
-  [ -e "$dir/root.img" ] && return
+  [ -e "$dir/root.img" ] && touch "$dir" && return
   step "building the image of $1"
   # Those that another state of the script has made, and that nobody has looked at for a day.
   find "$cache" -mindepth 1 -maxdepth 1 -name "$1-*" -mtime +0 -exec rm -rf {} +
@@ -68,8 +68,8 @@ pack() { # guest, words...
   shift
   for word in "$@"; do echo "$word"; done >"$in/words"
   cp tests/vm/guest.sh "$in/"
-  strip --strip-debug -o "$in/vm" "$(cat .work/vm/binary)"
-  cp dist/ebb_*.deb "$in/"
+  strip --strip-debug -o "$in/vm" "$(cat .work/vm/binary)" || return 1
+  cp dist/ebb_*.deb "$in/" || return 1
   tar -C "$in" -cf "$in.tar" . && truncate -s %1M "$in.tar"
 }
 
@@ -110,7 +110,7 @@ boots() { # guest
   local out=.work/vm/out/$1 args qemu
   machine "$1"
   for _ in 1 2 3 4; do
-    timeout -k 5 "$deadline_s" qemu-system-x86_64 "${args[@]}" 2>>"$out/qemu" &
+    timeout --foreground -k 5 "$deadline_s" qemu-system-x86_64 "${args[@]}" 2>>"$out/qemu" &
     qemu=$!
     watch_start "$1" "$qemu"
     wait "$qemu" || echo "$1: QEMU ended with $? (124: not done after $deadline_s s)" >>"$out/qemu"
@@ -138,12 +138,13 @@ count() { grep -ah '^test result:' .work/vm/out/*/tests | grep -o "[0-9]* $1" | 
 came_to_its_end() { # guest
   local out=.work/vm/out/$1 end
   end=$(sed -n 's/^end=//p' "$out/end" 2>/dev/null)
-  [ "$end" = ok ] && [ "$(grep -c '^running' "$out/tests")" = "$(grep -c '^test result:' "$out/tests")" ] && return
+  [ "$end" = ok ] && grep -q '^running' "$out/tests" && [ "$(grep -c '^running' "$out/tests")" = "$(grep -c '^test result:' "$out/tests")" ] && return
   echo "$1 did not come to its end: ${end:-it hung or died}; its console:"
   tail -n 30 "$out/console" "$out/qemu" | sed "s/^/$1| /"
   return 1
 }
 
+[ "$(uname -m)" = x86_64 ] || fail "the guests are x86_64, and so has this host to be"
 command -v cargo >/dev/null || fail "cargo is missing; install Rust (https://rustup.rs)"
 need mmdebstrap mmdebstrap
 need mke2fs e2fsprogs
