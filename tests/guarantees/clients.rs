@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::{Caller, Ebbd};
 use crate::helpers::gate::{Gate, NO_OUTPUT};
 use crate::helpers::past;
-use crate::helpers::proc::descriptors;
+use crate::helpers::proc::{descriptors, settled_descriptors};
 
 const TRUE: &str = "command = [\"true\"]\n";
 
@@ -132,7 +132,7 @@ fn clients_that_never_read_are_let_go_and_others_are_served_meanwhile() {
     ebbd.until("the harness's own connection to be closed", || {
         ebbd.call("Doctor", json!({})).is_ok() && descriptors(ebbd.pid()) < 20
     });
-    let before = descriptors(ebbd.pid());
+    let before = settled_descriptors(ebbd.pid());
     let begun = Instant::now();
     let mut streams: Vec<Caller> = (0..8).map(|_| ebbd.connect()).collect();
     for caller in &mut streams {
@@ -169,7 +169,7 @@ fn who_goes_away_at_any_stage_leaves_nothing_behind() {
     let ebbd = ebbd.go();
     ebbd.call("Doctor", json!({})).unwrap();
     ebbd.until("other connections to be closed", || descriptors(ebbd.pid()) < 20);
-    let before = descriptors(ebbd.pid());
+    let before = settled_descriptors(ebbd.pid());
     let stages: [&dyn Fn(&mut Caller); 7] = [
         &|_| {},
         &|caller| caller.stream.write_all(b"{\"meth").unwrap(),
@@ -217,7 +217,7 @@ fn who_has_said_all_and_dies_before_its_answer_gives_its_place_back_at_once() {
     let run = ebbd.demand("gate");
     ebbd.until_started(run);
     ebbd.until("other connections to be closed", || descriptors(ebbd.pid()) < 20);
-    let before = descriptors(ebbd.pid());
+    let before = settled_descriptors(ebbd.pid());
     let half_closed = || {
         let mut caller = ebbd.connect();
         caller.send("Wait", &json!({ "run": run }), false);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{Ebbd, is_alive, skips_without_root, wait_until, zombies_of};
 use crate::helpers::gate::{Gate, NO_OUTPUT};
 use crate::helpers::past;
-use crate::helpers::proc::{descriptors, kernel, python, status_number, wait_quiet};
+use crate::helpers::proc::{descriptors, kernel, python, settled_descriptors, status_number, wait_quiet};
 use crate::helpers::records::{count, result};
 use crate::helpers::stranger::{NOBODY, connect_as};
 
@@ -260,7 +260,7 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     std::fs::remove_file(&own).unwrap();
     refused("gone", "can't be looked at");
     // All that was connected before is let in by now.
-    let before = descriptors(ebbd.pid());
+    let before = settled_descriptors(ebbd.pid());
     std::fs::create_dir(&own).unwrap();
     refused("a directory", "is no file");
     std::fs::remove_dir(&own).unwrap();
@@ -414,7 +414,7 @@ os.environ['EBB_HANDOVER'] = str(fd)";
         let pid = ebbd.until_started(run);
         let mut idle = ebbd.connect();
         idle.call("Doctor", json!({})).unwrap();
-        let before = descriptors(ebbd.pid());
+        let before = settled_descriptors(ebbd.pid());
         put_in_between(&ebbd, spoil);
         let said = ebbd.ebb(&["upgrade"]);
         assert_eq!(said.code, 0, "{said:?}");
@@ -612,7 +612,7 @@ fn output_to_a_run_that_goes_on_stays_bounded_and_is_followed() {
     let run = ebbd.demand("loud");
     ebbd.until_started(run);
     wait_quiet(ebbd.pid());
-    let before = descriptors(ebbd.pid());
+    let before = settled_descriptors(ebbd.pid());
     let following = client(&ebbd, &["logs", "loud", "-f"]);
     ebbd.until("it to be followed", || descriptors(ebbd.pid()) > before);
     upgrade(&ebbd);

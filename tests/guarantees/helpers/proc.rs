@@ -47,3 +47,16 @@ pub(crate) fn kernel() -> (u32, u32) {
 pub(crate) fn python() -> &'static str {
     if std::path::Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" }
 }
+
+/// Open descriptors of a process once none has come or gone for a while: what a call has opened is closed a moment after
+/// its answer.
+pub(crate) fn settled_descriptors(pid: u32) -> usize {
+    let (mut seen, mut looks) = (descriptors(pid), 0);
+    while looks < 10 {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = descriptors(pid);
+        looks = if now == seen { looks + 1 } else { 0 };
+        seen = now;
+    }
+    seen
+}
