@@ -157,7 +157,8 @@ pub(crate) fn ladder(test: &str) -> Option<Arc<TestLadder>> {
     static SHARED: Mutex<Weak<TestLadder>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ladder = shared.upgrade().unwrap_or_else(|| {
-        let name = format!("ebb-test-{}", std::process::id());
+        // Another name each time: the one before may be on its way out just now.
+        let name = format!("ebb-test-{}-{}", std::process::id(), run_id());
         Arc::new(TestLadder(Ladder::detect(&CgroupConfig { name, parent: None })))
     });
     *shared = Arc::downgrade(&ladder);
