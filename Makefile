@@ -57,6 +57,7 @@ bench-quick: release ## the same in short, for a look; written to .work/
 lint: ## format, clippy without warnings
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test vm -- -D warnings # --all-targets leaves it out, as `cargo test` does
 
 fmt: ## format all code
 	$(CARGO) fmt
