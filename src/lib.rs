@@ -11,6 +11,7 @@
 //! | [`protocol`] | what is said on the socket: requests, replies, framing. PURE |
 //! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
+//! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
 //! | [`schedule`] | when: crontab grammar, zones and DST. PURE |
 //! | [`sys`] | the only place of system calls, `/proc`, `/sys` and unsafe code |
@@ -27,6 +28,7 @@ pub mod hash;
 pub mod host;
 pub mod job;
 pub mod journal;
+pub mod learn;
 pub mod limits;
 pub mod places;
 pub mod protocol;

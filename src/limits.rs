@@ -215,3 +215,22 @@ pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;
+
+/// Runs of a job that have to have succeeded before ebb says what the next one needs.
+pub const LEARNED_RUNS_MIN: u32 = 3;
+/// Least margin on top of a learned peak, in bytes; it is a tenth of the peak where that is more.
+pub const CLAIM_MARGIN_MIN: u64 = 16 * 1024 * 1024;
+/// Default of the budget's `unknown`, in bytes: what a run claims of which nothing is known.
+pub const CLAIM_UNKNOWN_DEFAULT: u64 = 256 * 1024 * 1024;
+/// Lowest and highest `priority`.
+pub const PRIORITY_RANGE: std::ops::RangeInclusive<i8> = -10..=10;
+/// Most pools in the settings; more are a problem.
+pub const POOLS_MAX: usize = 256;
+/// Largest `retry` of `on-oom`.
+pub const ON_OOM_RETRY_MAX: u32 = 10;
+/// Default of `grow` of `on-oom`, in thousandths.
+pub const ON_OOM_GROW_DEFAULT_MILLI: u32 = 1_500;
+/// Smallest and largest `grow` of `on-oom`, in thousandths.
+pub const ON_OOM_GROW_RANGE_MILLI: std::ops::RangeInclusive<u32> = 1_001..=10_000;
+/// Default of the budget's `pressure`, in hundredths: the share of a second in which some process stood still for memory.
+pub const PRESSURE_DEFAULT_PERCENT: u8 = 15;

@@ -107,6 +107,34 @@ vocabulary! {
         Superseded = "superseded",
         /// The job was removed before the run could start.
         Removed = "removed",
+        /// No room in memory came within its `queue-timeout`, or it could never fit.
+        Memory = "memory",
+    }
+}
+
+vocabulary! {
+    /// Whose want of memory it was when the kernel killed a process of a run for memory.
+    OomCause {
+        /// The run's own limit.
+        Limit = "limit",
+        /// A limit of a control group above it, such as that of all runs together.
+        Above = "above",
+        /// The host's: it had no memory left.
+        Host = "host",
+    }
+}
+
+vocabulary! {
+    /// Where the amount of memory that a run claims comes from.
+    ClaimSource {
+        /// `[memory] claim` of its job.
+        Declared = "declared",
+        /// What earlier runs have taught, with a margin.
+        Learned = "learned",
+        /// `[memory] max` of its job.
+        Limit = "limit",
+        /// Nothing is known; `unknown` of the budget stands in.
+        Unknown = "unknown",
     }
 }
 

@@ -100,6 +100,8 @@ pub(super) mod tests {
             reason: None,
             detail: None,
             unheld: Vec::new(),
+            oom_cause: None,
+            memory_max_bytes: None,
         }
     }
 

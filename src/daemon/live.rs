@@ -155,6 +155,7 @@ impl Live {
             peak_total_bytes: counted.peak_total_bytes.or(max_rss.max(sampled)),
             cpu_ms: counted.cpu_ms.or(ended.and_then(|e| e.cpu_ms)),
             oom_kills: counted.oom_kills,
+            oom_cause: None,
             leftover: match self.seen.leftover.load(Ordering::Relaxed) {
                 0 => None,
                 left => Some(left),

@@ -3,6 +3,7 @@
 
 pub mod access;
 mod begun;
+mod budget;
 mod carriers;
 mod client;
 pub mod environment;

@@ -65,6 +65,7 @@ impl Shell {
             }
             Request::Upgrade => self.ask_upgrade(client, caller),
             Request::Doctor => self.doctor(client, caller),
+            Request::Budget => self.tell_budget(client),
             Request::GetInfo => {
                 self.answer(client, &service_info());
                 Ok(())

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clock::Wall;
-use crate::engine::{ClientId, JobIndex, JobView, RunView};
-use crate::protocol::{JobStatus, LastRun, Refusal, Reply, RunStatus, StatusReply, encode};
+use crate::engine::{self, ClientId, JobIndex, JobView, RunView};
+use crate::job::Definition;
+use crate::learn::Learned;
+use crate::protocol::{
+    JobStatus, LastRun, LearnedStatus, MemoryStatus, Refusal, Reply, RunStatus, StatusReply, Waits, encode,
+};
 
 use super::access::{Caller, Right};
 use super::client::Answer;
@@ -102,6 +106,8 @@ impl Shell {
             runs: view.runs.iter().map(|run| self.run_status(run)).collect(),
             stale: self.stale(&stored),
             unheld: self.ladder.unheld(&stored.definition),
+            timeout_ms: stored.definition.timeout_ms,
+            memory: memory_status(&view, &stored.definition),
             schedule: stored.definition.timing.schedules,
             every_ms: stored.definition.timing.every_ms,
             description: stored.definition.description,
@@ -129,6 +135,8 @@ impl Shell {
             runs: runs.map(|(_, run)| self.run_status(&run)).collect(),
             unheld: Vec::new(),
             stale: Some("its file is gone; what runs goes on until it ends".to_owned()),
+            timeout_ms: None,
+            memory: MemoryStatus::default(),
             job,
         }
     }
@@ -144,6 +152,8 @@ impl Shell {
             started_at: run.started_at.as_ref().map(Wall::to_string),
             peak_anon_bytes: peak,
             lacks: run.lacks.clone(),
+            claim_bytes: run.claim,
+            waits: run.waits.as_ref().map(waits),
         }
     }
 
@@ -161,6 +171,38 @@ impl Shell {
             }
             Err(_) => Some("its file is gone; `ebb reload` removes the job".to_owned()),
         }
+    }
+}
+
+fn waits(waits: &engine::Waits) -> Waits {
+    let engine::Waits { since, resource, needs, free, behind, likely_in_ms, sentence } = waits.clone();
+    let now = crate::sys::clock::now().wall;
+    let likely_at = likely_in_ms.map(|ms| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)).to_string());
+    Waits { since: since.to_string(), resource, needs, free, behind, likely_at, sentence }
+}
+
+fn memory_status(view: &JobView<'_>, job: &Definition) -> MemoryStatus {
+    MemoryStatus {
+        max_bytes: job.memory.max,
+        claim_bytes: Some(view.claim.0),
+        claim_source: Some(view.claim.1),
+        priority: job.priority,
+        pool: job.pool.clone(),
+        learned: (view.learned != Learned::EMPTY).then(|| learned_status(&view.learned)),
+    }
+}
+
+fn learned_status(learned: &Learned) -> LearnedStatus {
+    let (bytes, ms) = (|kib: u32| u64::from(kib) * 1024, |cs: u32| u64::from(cs) * 10);
+    LearnedStatus {
+        runs: learned.runs,
+        cut: learned.cut,
+        peak_bytes: bytes(learned.peak_kib.mean),
+        peak_deviation_bytes: bytes(learned.peak_kib.deviation),
+        highest_bytes: bytes(learned.highest_kib),
+        duration_ms: ms(learned.duration_cs.mean),
+        duration_deviation_ms: ms(learned.duration_cs.deviation),
+        longest_ms: ms(learned.longest_cs),
     }
 }
 

@@ -85,6 +85,7 @@ mod tests {
             not_before: None,
             uid: None,
             retry_of: None,
+            raised_max_bytes: None,
             payload: Payload::default(),
         };
         Record { at: Wall(0), event: Event::Queued(queued) }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::clock::Wall;
 use crate::journal::record::JobFacts;
+use crate::learn::Learned;
 use crate::limits;
 
 use super::event::DefinitionRef;
@@ -29,6 +30,7 @@ pub(super) struct Facts {
     pub(super) last: Option<Last>,
     pub(super) last_start: Option<Wall>,
     pub(super) paused: bool,
+    pub(super) learned: Learned,
 }
 
 /// The latest run that ended.
@@ -53,7 +55,15 @@ pub struct Next {
 
 impl Facts {
     pub(super) const fn new(timing: u32, since: Wall) -> Self {
-        Self { timing, since, last_slot: None, last: None, last_start: None, paused: false }
+        Self {
+            timing,
+            since,
+            last_slot: None,
+            last: None,
+            last_start: None,
+            paused: false,
+            learned: Learned::EMPTY,
+        }
     }
 
     pub(super) fn restore(facts: &JobFacts) -> Self {
@@ -68,6 +78,7 @@ impl Facts {
             last,
             last_start: facts.last_start,
             paused: facts.paused,
+            learned: facts.learned,
         }
     }
 }
@@ -75,7 +86,7 @@ impl Facts {
 impl Job {
     /// What the journal keeps of it.
     pub(super) fn record(&self) -> JobFacts {
-        let Facts { timing, since, last_slot, last, last_start, paused } = self.facts;
+        let Facts { timing, since, last_slot, last, last_start, paused, learned } = self.facts;
         JobFacts {
             job: self.name.to_string(),
             timing,
@@ -86,6 +97,7 @@ impl Job {
             last_outcome: last.map(|l| l.outcome),
             last_run: last.map(|l| l.run),
             paused,
+            learned,
         }
     }
 

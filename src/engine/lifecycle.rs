@@ -36,6 +36,7 @@ impl Engine {
             queued_at: now.wall,
             uid,
             retry_of: None,
+            raised_max: None,
             payload,
             enforcement: Enforcement::None,
             is_recorded: false,
@@ -186,7 +187,7 @@ impl Engine {
         let detail = sentence::of_end(outcome, why, run.policy.timeout_ms, &usage, memory_max);
         self.finish(
             id,
-            End { outcome, exit: Some(exit), usage, reason: None, detail, late_ms, unheld },
+            End { outcome, exit: Some(exit), usage, reason: None, detail, late_ms, unheld, memory_max },
             now,
             out,
         );
@@ -268,7 +269,11 @@ impl Engine {
         let finished_at = finished.finished_at;
         // The retry comes first: a crash between the two leaves both, and the end, once it is found again, queues no other.
         self.retry(&run, outcome, now, out);
+        let lesson = finished.lesson();
         out.push(Effect::Record(Recorded::Finished(finished)));
+        if let Some(index) = self.find(&run.job) {
+            self.jobs[index].facts.learned.learn(&lesson);
+        }
         // What never started says nothing about how the job fares.
         if outcome != Outcome::Skipped
             && let Some(index) = self.find(&run.job)

@@ -204,7 +204,8 @@ impl Run {
 fn restore(run: RestoredRun, now: Now) -> Run {
     let RestoredRun { queued_at, queued, started, stopping } = run;
     let state = state(&queued, started.as_ref().map(|(at, _)| *at), stopping, now);
-    let Queued { id, job, trigger, attempt, slot, not_before: _, uid, retry_of, payload } = queued;
+    let Queued { id, job, trigger, attempt, slot, not_before: _, uid, retry_of, raised_max_bytes, payload } =
+        queued;
     Run {
         id,
         job: Rc::from(job),
@@ -215,6 +216,7 @@ fn restore(run: RestoredRun, now: Now) -> Run {
         queued_at,
         uid,
         retry_of,
+        raised_max: raised_max_bytes,
         payload,
         put_off: 0,
         lacks: None,

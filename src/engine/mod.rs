@@ -6,7 +6,9 @@
 // State x event: every match names every case, so that a new one can't be forgotten.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod budget;
 mod carry;
+mod claim;
 mod demand;
 mod effect;
 mod event;
@@ -24,13 +26,14 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{Budget, Pool, Room};
 pub use carry::Carried;
 pub use effect::{Effect, Order, Reply};
 pub use event::{ClientId, DefinitionRef, Event, Exit, JobIndex, Loaded, Process, Refused, Target};
 pub use job::{Last, Next};
 pub use load::{Restored, RestoredRun};
 pub use policy::Policy;
-pub use view::{JobView, RunView};
+pub use view::{JobView, RunView, Waits};
 
 use crate::clock::{Mono, Now, Wall};
 use crate::journal::record::{JobFacts, RunId};
@@ -65,6 +68,8 @@ pub struct Engine {
     goes_on: bool,
     /// The longest grace of a run that ends with ebbd, in milliseconds.
     last_grace_ms: Option<u64>,
+    /// What all runs together may claim.
+    budget: Budget,
     /// When the last of these graces is over.
     end_by: Option<Mono>,
 }
@@ -92,6 +97,7 @@ impl Engine {
             shutdown: Shutdown::No,
             goes_on: false,
             last_grace_ms: None,
+            budget: Budget::default(),
             end_by: None,
         }
     }

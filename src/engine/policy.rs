@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Definition, Retry};
+use crate::job::{Definition, OnOom, Retry};
 use crate::words::{CatchUp, Overlap};
 
 /// The part of a [`Definition`] that decides. Durations are milliseconds.
@@ -37,6 +37,18 @@ pub struct Policy {
     pub retry: Retry,
     /// Exit codes that mean success.
     pub success_codes: Box<[u8]>,
+    /// Which runs get memory first, -10 (last) to 10 (first).
+    pub priority: i8,
+    /// The pool whose memory its runs share.
+    pub pool: Option<Box<str>>,
+    /// How long a run may wait for memory.
+    pub queue_timeout_ms: Option<u64>,
+    /// Bytes beyond which the kernel kills.
+    pub memory_max: Option<u64>,
+    /// Bytes that a run claims, where its file says so.
+    pub claim: Option<u64>,
+    /// After its limit has killed a run.
+    pub on_oom: OnOom,
 }
 
 impl From<&Definition> for Policy {
@@ -55,6 +67,12 @@ impl From<&Definition> for Policy {
             grace_ms: job.grace_ms,
             retry: job.retry,
             success_codes: job.success_codes.clone().into_boxed_slice(),
+            priority: job.priority,
+            pool: job.pool.as_deref().map(Box::from),
+            queue_timeout_ms: job.queue_timeout_ms,
+            memory_max: job.memory.max,
+            claim: job.memory.claim,
+            on_oom: job.memory.on_oom,
         }
     }
 }
@@ -102,6 +120,12 @@ impl Policy {
             grace_ms: crate::limits::GRACE_DEFAULT_MS,
             retry: Retry { attempts: 0, delay_ms: 0, backoff: 1.0, max_delay_ms: 0 },
             success_codes: Box::new([0]),
+            priority: 0,
+            pool: None,
+            queue_timeout_ms: None,
+            memory_max: None,
+            claim: None,
+            on_oom: OnOom::default(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Run {
     pub(super) queued_at: Wall,
     pub(super) uid: Option<u32>,
     pub(super) retry_of: Option<RunId>,
+    /// The memory limit that it gets in place of its job's, in bytes.
+    pub(super) raised_max: Option<u64>,
     pub(super) payload: Payload,
     pub(super) enforcement: Enforcement,
     /// Whether the journal has it; nothing follows from a run before.
@@ -112,6 +114,7 @@ impl Run {
             not_before,
             uid: self.uid,
             retry_of: self.retry_of,
+            raised_max_bytes: self.raised_max,
             payload: self.payload.clone(),
         }
     }
@@ -145,6 +148,7 @@ impl Run {
             reason: end.reason,
             detail: end.detail,
             unheld: end.unheld.into(),
+            memory_max_bytes: end.memory_max,
         }
     }
 }
@@ -161,6 +165,8 @@ pub(super) struct End {
     pub(super) late_ms: u64,
     /// Limits of its job that nothing held.
     pub(super) unheld: Vec<String>,
+    /// The memory limit that it ran under, in bytes.
+    pub(super) memory_max: Option<u64>,
 }
 
 /// What the shell knows of a run whose tree is gone; see [`super::Event::Exited`].
@@ -185,6 +191,7 @@ impl End {
             detail,
             late_ms: 0,
             unheld: Vec::new(),
+            memory_max: None,
         }
     }
 }

@@ -522,6 +522,7 @@ fn a_file_with_a_problem_at_the_start_loses_nothing_of_its_job() {
         not_before: None,
         uid: Some(0),
         retry_of: None,
+        raised_max_bytes: None,
         payload: Payload::default(),
     };
     let run = super::RestoredRun { queued_at: rig.now.wall, queued, started: None, stopping: None };

@@ -2,12 +2,15 @@
 
 use crate::clock::{Mono, Wall};
 use crate::journal::record::{JobFacts, RunId};
-use crate::words::Trigger;
+use crate::learn::Learned;
+use crate::limits;
+use crate::words::{ClaimSource, Trigger};
 
+use super::claim::claim;
 use super::event::DefinitionRef;
 use super::job::{Last, Next};
 use super::run::{Run, State};
-use super::{Engine, JobIndex};
+use super::{Budget, Engine, JobIndex};
 
 /// A job as people see it.
 #[derive(Debug, Clone)]
@@ -28,6 +31,29 @@ pub struct JobView<'a> {
     pub last: Option<Last>,
     /// Its runs that have not ended.
     pub runs: Vec<RunView>,
+    /// What its runs have taught.
+    pub learned: Learned,
+    /// Bytes that its next run claims, and where the figure comes from.
+    pub claim: (u64, ClaimSource),
+}
+
+/// Why a run waits although its job would let it start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waits {
+    /// Since when.
+    pub since: Wall,
+    /// What it waits for, in the words of the protocol.
+    pub resource: String,
+    /// Bytes or places that it needs of that.
+    pub needs: Option<u64>,
+    /// Bytes or places that are free.
+    pub free: Option<u64>,
+    /// The run that is before it.
+    pub behind: Option<RunId>,
+    /// How long until it likely starts, in milliseconds.
+    pub likely_in_ms: Option<u64>,
+    /// All of this in a sentence.
+    pub sentence: String,
 }
 
 /// A run that has not ended, as people see it.
@@ -51,9 +77,19 @@ pub struct RunView {
     pub uid: Option<u32>,
     /// Why it can't start, where it would if it could.
     pub lacks: Option<String>,
+    /// Bytes that it claims.
+    pub claim: Option<u64>,
+    /// What it waits for.
+    pub waits: Option<Waits>,
 }
 
 impl Engine {
+    /// What all runs together may claim.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// How many jobs are loaded.
     #[must_use]
     pub fn job_count(&self) -> usize {
@@ -79,6 +115,8 @@ impl Engine {
             last_start: job.facts.last_start,
             last: job.facts.last,
             runs: self.runs.iter().filter(|r| r.job == job.name).map(view).collect(),
+            learned: job.facts.learned,
+            claim: claim(&job.policy, &job.facts.learned, None, limits::CLAIM_UNKNOWN_DEFAULT),
         })
     }
 
@@ -138,5 +176,7 @@ fn view(run: &Run) -> RunView {
         not_before,
         uid: run.uid,
         lacks: run.lacks.as_deref().map(str::to_owned),
+        claim: None,
+        waits: None,
     }
 }

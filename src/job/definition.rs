@@ -60,6 +60,12 @@ pub struct Definition {
     pub oom_score_adjust: Option<i32>,
     /// Default: best.
     pub enforcement: EnforcementWish,
+    /// Which runs get memory first when it is short, -10 (last) to 10 (first). Default: 0.
+    pub priority: i8,
+    /// The pool of the settings whose memory its runs share. Default: none.
+    pub pool: Option<String>,
+    /// How long a run may wait for memory, in milliseconds. Default: as long as it takes.
+    pub queue_timeout_ms: Option<u64>,
     /// Where its output goes.
     pub output: Output,
     /// What a demand may bring along. Default: nothing.
@@ -118,6 +124,21 @@ pub struct Memory {
     pub swap_max: Option<u64>,
     /// Whether an OOM kill takes the whole run. Default: true.
     pub oom_group: bool,
+    /// What a run claims of the budget before it starts. Default: what was learned, else `max`, else the settings' `unknown`.
+    pub claim: Option<u64>,
+    /// What happens after its limit has killed a run. Default: nothing.
+    pub on_oom: OnOom,
+}
+
+/// What follows when a run's own memory limit has killed it: `on-oom`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OnOom {
+    /// Retries, each with a larger limit. Default: 0, `"fail"`.
+    pub retry: u32,
+    /// Each limit is the one before times so many thousandths, 1001 to 10000. Default: 1500.
+    pub grow_milli: u32,
+    /// No limit is larger, in bytes. Default: as much as the budget has.
+    pub up_to: Option<u64>,
 }
 
 /// Shares and limits of CPU.

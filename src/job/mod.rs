@@ -28,7 +28,7 @@ mod when;
 mod tests;
 
 pub use check::{Checked, check_text};
-pub use definition::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, Output, Retry, Timing};
+pub use definition::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, OnOom, Output, Retry, Timing};
 #[cfg(test)]
 pub(crate) use host::TestHost;
 pub use host::{CannotBecome, Host};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Event, Finished, Record, RunId, Skipped};
 use crate::clock::Wall;
-use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
+use crate::words::{Enforcement, OomCause, Outcome, SkipReason, Trigger};
 
 /// How a run ended, or that a trigger did not become one. Every field is always there; what does not apply, or is not
 /// known, is null. Times are RFC 3339 in UTC with milliseconds.
@@ -60,6 +60,12 @@ pub struct HistoryLine {
     /// Limits of its job that nothing on the host held, by their names in the file.
     #[serde(default)]
     pub unheld: Vec<String>,
+    /// Whose want of memory it was, where the kernel killed for memory.
+    #[serde(default)]
+    pub oom_cause: Option<OomCause>,
+    /// The memory limit that it ran under, in bytes.
+    #[serde(default)]
+    pub memory_max_bytes: Option<u64>,
 }
 
 impl HistoryLine {
@@ -115,6 +121,8 @@ impl HistoryLine {
             retry_of: run.retry_of,
             detail: run.detail,
             unheld: run.unheld.into_vec(),
+            oom_cause: run.usage.oom_cause,
+            memory_max_bytes: run.memory_max_bytes,
         }
     }
 
@@ -144,6 +152,8 @@ impl HistoryLine {
             retry_of: None,
             detail: None,
             unheld: Vec::new(),
+            oom_cause: None,
+            memory_max_bytes: None,
         }
     }
 }

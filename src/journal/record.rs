@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Wall;
-use crate::words::{Enforcement, Outcome, SkipReason, StopReason, Trigger};
+use crate::learn::{Learned, Lesson};
+use crate::words::{Enforcement, OomCause, Outcome, SkipReason, StopReason, Trigger};
 
 /// Number of a run; it counts up for as long as the state directory lives and is never used twice.
 pub type RunId = u64;
@@ -111,6 +112,13 @@ pub struct JobFacts {
     /// Whether its own triggers are held back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
+    /// What its runs have taught.
+    #[serde(default, skip_serializing_if = "knows_nothing")]
+    pub learned: Learned,
+}
+
+fn knows_nothing(learned: &Learned) -> bool {
+    *learned == Learned::EMPTY
 }
 
 /// What a demand brings along.
@@ -160,6 +168,9 @@ pub struct Queued {
     /// The run that this one tries again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RunId>,
+    /// The memory limit that it gets in place of its job's, in bytes: a retry after an OOM kill, as `on-oom` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised_max_bytes: Option<u64>,
     /// What the demand brought along.
     #[serde(flatten)]
     pub payload: Payload,
@@ -242,6 +253,23 @@ pub struct Finished {
     /// Limits of its job that nothing on the host held, by their names in the file.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub unheld: Box<[String]>,
+    /// The memory limit that it ran under, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_max_bytes: Option<u64>,
+}
+
+impl Finished {
+    /// What it teaches about its job.
+    #[must_use]
+    pub const fn lesson(&self) -> Lesson {
+        Lesson {
+            outcome: self.outcome,
+            oom_cause: self.usage.oom_cause,
+            peak_anon_bytes: self.usage.peak_anon_bytes,
+            memory_max_bytes: self.memory_max_bytes,
+            duration_ms: self.duration_ms,
+        }
+    }
 }
 
 /// What was measured of a run's whole tree; `None` is "not known here", never zero.
@@ -255,6 +283,9 @@ pub struct Usage {
     pub cpu_ms: Option<u64>,
     /// Processes that the kernel killed for memory.
     pub oom_kills: Option<u64>,
+    /// Whose want of memory that was, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_cause: Option<OomCause>,
     /// Processes that were still there when the main process had ended, and were killed.
     pub leftover: Option<u32>,
 }

@@ -7,6 +7,7 @@ use super::record::{
     Event, Finished, JobFacts, Opened, Payload, Queued, Record, RunId, Skipped, Started, Stopping,
 };
 use crate::clock::Wall;
+use crate::learn::Learned;
 use crate::words::{StopReason, Trigger};
 
 /// The sum of all records so far.
@@ -136,6 +137,7 @@ impl State {
             last_outcome: None,
             last_run: None,
             paused: true,
+            learned: Learned::default(),
         });
         facts.paused = true;
     }
@@ -164,6 +166,7 @@ impl State {
                 not_before: None,
                 uid: None,
                 retry_of: None,
+                raised_max_bytes: None,
                 payload: Payload::default(),
             },
             started: None,
@@ -185,8 +188,11 @@ impl State {
 
     fn finish(&mut self, finished: &Finished) {
         self.next_run = self.next_run.max(after(finished.id));
-        self.runs.remove(&finished.id);
+        let was_open = self.runs.remove(&finished.id).is_some();
         if let Some(facts) = self.jobs.get_mut(&finished.job) {
+            if was_open {
+                facts.learned.learn(&finished.lesson());
+            }
             facts.last_end = Some(finished.finished_at);
             facts.last_outcome = Some(finished.outcome);
             facts.last_run = facts.last_run.max(Some(finished.id));

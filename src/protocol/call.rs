@@ -66,6 +66,7 @@ pub enum Request {
     Reload,
     Upgrade,
     Doctor,
+    Budget,
     GetInfo,
     GetInterfaceDescription { interface: String },
 }
@@ -143,6 +144,7 @@ impl Request {
             "Reload" => Ok(Self::Reload),
             "Upgrade" => Ok(Self::Upgrade),
             "Doctor" => Ok(Self::Doctor),
+            "Budget" => Ok(Self::Budget),
             _ => return None,
         })
     }

@@ -14,6 +14,7 @@ pub use error::{Error, Refusal};
 pub use frame::{FrameError, Frames, encode};
 pub use interface::{DESCRIPTION, INTERFACE, SERVICE_DESCRIPTION, SERVICE_INTERFACE};
 pub use shapes::{
-    DoctorReport, InputStaged, JobStatus, LastRun, LogFile, NextReply, ReloadReport, RunNow, RunNowReply,
-    RunStatus, ServiceInfo, StatusReply, StopReply, UpgradeReport,
+    BudgetReply, DoctorReport, InputStaged, JobStatus, LastRun, LearnedStatus, LogFile, MemoryStatus,
+    NextReply, ReloadReport, RunNow, RunNowReply, RunStatus, ServiceInfo, Share, StatusReply, StopReply,
+    UpgradeReport, Waits,
 };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::HistoryLine;
 use crate::journal::record::RunId;
-use crate::words::{Outcome, Trigger};
+use crate::words::{ClaimSource, Outcome, Trigger};
 
 /// A demand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,56 @@ pub struct JobStatus {
     /// Its limits that nothing on this host holds, by their names in its file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unheld: Vec<String>,
+    /// Longest time that a run may take, in milliseconds.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// What its runs need of memory, and when they get it.
+    #[serde(default)]
+    pub memory: MemoryStatus,
+}
+
+/// A job's memory: its limit, its claim, what was learned.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MemoryStatus {
+    /// Its limit, in bytes.
+    #[serde(default)]
+    pub max_bytes: Option<u64>,
+    /// What its next run claims of the budget, in bytes.
+    #[serde(default)]
+    pub claim_bytes: Option<u64>,
+    /// Where that comes from.
+    #[serde(default)]
+    pub claim_source: Option<ClaimSource>,
+    /// Which runs get memory first, -10 (last) to 10.
+    #[serde(default)]
+    pub priority: i8,
+    /// The pool that it shares memory with.
+    #[serde(default)]
+    pub pool: Option<String>,
+    /// What its runs have taught, where any has.
+    #[serde(default)]
+    pub learned: Option<LearnedStatus>,
+}
+
+/// What a job's runs have taught. The mean counts late runs more than early ones; the deviation is the mean distance from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LearnedStatus {
+    /// Runs that succeeded and whose peak is known.
+    pub runs: u32,
+    /// Runs since the last success that their limit cut short: the peak is at least `highest_bytes`.
+    pub cut: u32,
+    /// Peak of anonymous memory and swap, in bytes.
+    pub peak_bytes: u64,
+    /// How far peaks stray, in bytes.
+    pub peak_deviation_bytes: u64,
+    /// The highest lately, in bytes.
+    pub highest_bytes: u64,
+    /// How long runs take, in milliseconds.
+    pub duration_ms: u64,
+    /// How far durations stray, in milliseconds.
+    pub duration_deviation_ms: u64,
+    /// The longest lately, in milliseconds.
+    pub longest_ms: u64,
 }
 
 /// The latest end of a job.
@@ -121,6 +171,68 @@ pub struct RunStatus {
     /// What a run that waits could not be started for want of, in a sentence; it is tried again until it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<String>,
+    /// What it claims of the budget, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim_bytes: Option<u64>,
+    /// What it waits for, where its job would let it start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
+}
+
+/// Why a run waits for memory, or for its place among the runs at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// Since when.
+    pub since: String,
+    /// For what: `budget`, `pool NAME`, `host`, `runs`, `runs of pool NAME`, `pressure`, or `turn` behind another run.
+    pub resource: String,
+    /// How many bytes (or places) it needs of it.
+    pub needs: Option<u64>,
+    /// How many are free.
+    pub free: Option<u64>,
+    /// The run that is before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<RunId>,
+    /// When it will likely start, going by what was learned of the runs before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likely_at: Option<String>,
+    /// All of this in a sentence, and what would let it start.
+    pub sentence: String,
+}
+
+/// What memory there is to give out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BudgetReply {
+    /// Whether the settings have a budget.
+    pub is_on: bool,
+    /// All memory of the host, or of the container where that is less, in bytes.
+    pub total_bytes: Option<u64>,
+    /// What new processes can have without swapping, in bytes.
+    pub available_bytes: Option<u64>,
+    /// What stays free, in bytes.
+    pub reserve_bytes: u64,
+    /// What a run claims of which nothing is known, in bytes.
+    pub unknown_bytes: u64,
+    /// Since when starts are held back because the host stands still for memory.
+    #[serde(default)]
+    pub held_since: Option<String>,
+    /// The budget itself (`host`), then each pool.
+    pub shares: Vec<Share>,
+}
+
+/// The budget or a pool of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// `host`, or the name of the pool.
+    pub name: String,
+    /// What its runs may claim together, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// What they claim now, in bytes.
+    pub claimed_bytes: u64,
+    /// Its runs at once.
+    pub max_parallel: Option<u16>,
+    /// Its runs now.
+    pub running: u64,
 }
 
 /// A job's timing, for the client to reckon its next starts from.

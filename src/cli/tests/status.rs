@@ -11,6 +11,8 @@ use crate::words::{Outcome, Trigger};
 
 fn job(name: &str, state: &str) -> JobStatus {
     JobStatus {
+        timeout_ms: None,
+        memory: crate::protocol::MemoryStatus::default(),
         job: name.to_owned(),
         description: String::new(),
         enabled: true,
@@ -28,6 +30,8 @@ fn job(name: &str, state: &str) -> JobStatus {
 
 fn running(run: u64, state: &str, started_at: Option<&str>) -> RunStatus {
     RunStatus {
+        claim_bytes: None,
+        waits: None,
         run,
         trigger: Trigger::Schedule,
         attempt: 1,

@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use crate::job::definition::{Cpu, Memory, Output};
+use crate::job::definition::{Cpu, Memory, OnOom, Output};
 use crate::job::host::Host;
 use crate::job::kinds::Table::{self, Cpu as InCpu, Memory as InMemory, Output as InOutput, Root};
 use crate::job::read::{Read, Reader};
@@ -41,6 +41,8 @@ pub(super) fn memory(reader: &mut Reader<'_>) -> Memory {
         max: max.map(|read| read.value),
         high: high.map(|read| read.value),
         oom_group: reader.flag(InMemory, "oom-group").unwrap_or(true),
+        claim: None,
+        on_oom: OnOom::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a job means where its file says nothing, and that a full file means what it says.
 
 use super::{good, with_command};
-use crate::job::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, Output, Retry, Timing};
+use crate::job::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, OnOom, Output, Retry, Timing};
 use crate::limits::{
     GRACE_DEFAULT_MS, MAX_PARALLEL_DEFAULT, OUTPUT_KEEP_DEFAULT, OUTPUT_MAX_DEFAULT, QUEUE_LIMIT_DEFAULT,
     RETRY_DELAY_DEFAULT_MS, RETRY_MAX_DELAY_DEFAULT_MS,
@@ -35,12 +35,22 @@ fn a_job_of_one_line_has_the_written_defaults_and_no_hidden_limit() {
             backoff: 2.0,
             max_delay_ms: RETRY_MAX_DELAY_DEFAULT_MS,
         },
-        memory: Memory { max: None, high: None, swap_max: None, oom_group: true },
+        memory: Memory {
+            max: None,
+            high: None,
+            swap_max: None,
+            oom_group: true,
+            claim: None,
+            on_oom: OnOom::default(),
+        },
         cpu: Cpu { weight: None, quota_millicpu: None },
         pids_max: None,
         nice: 0,
         oom_score_adjust: None,
         enforcement: EnforcementWish::Best,
+        priority: 0,
+        pool: None,
+        queue_timeout_ms: None,
         output: Output {
             to: OutputTo::File,
             max: OUTPUT_MAX_DEFAULT,
@@ -143,12 +153,22 @@ fn a_file_with_all_keys_means_what_it_says() {
         grace_ms: 0,
         success_codes: vec![0, 3, 7],
         retry: Retry { attempts: 3, delay_ms: 60_000, backoff: 1.0, max_delay_ms: 86_400_000 },
-        memory: Memory { max: Some(1_610_612_736), high: Some(1 << 30), swap_max: None, oom_group: false },
+        memory: Memory {
+            max: Some(1_610_612_736),
+            high: Some(1 << 30),
+            swap_max: None,
+            oom_group: false,
+            claim: None,
+            on_oom: OnOom::default(),
+        },
         cpu: Cpu { weight: Some(50), quota_millicpu: Some(125) },
         pids_max: Some(1000),
         nice: -5,
         oom_score_adjust: Some(-1000),
         enforcement: EnforcementWish::Required,
+        priority: 0,
+        pool: None,
+        queue_timeout_ms: None,
         output: Output { to: OutputTo::File, max: 65_536, keep: 30, identifier: None },
         accept: Accept { args: true, environment: strings(&["SINCE", "_x1"]), input: true },
         allow: Allow { run: strings(&["deploy", "@web", "1000"]), view: strings(&["@support"]) },

@@ -229,6 +229,8 @@ fn every_field_of_a_history_line_is_always_there_and_times_are_rfc_3339() {
         "leftover",
         "detail",
         "unheld",
+        "oom_cause",
+        "memory_max_bytes",
         "at",
     ];
     let mut seen = [false; 2];

@@ -77,6 +77,7 @@ impl Story {
             last_outcome: None,
             last_run: None,
             paused: false,
+            learned: crate::learn::Learned::EMPTY,
         }))
     }
 
@@ -125,6 +126,7 @@ impl Story {
             not_before: self.rng.bool().then(|| self.now.plus_ms(1000)),
             uid: self.rng.bool().then_some(1000),
             retry_of: self.rng.bool().then_some(1),
+            raised_max_bytes: None,
             payload,
         };
         self.next_run += 1;
@@ -173,6 +175,7 @@ impl Story {
             reason: None,
             detail: self.rng.bool().then(|| "a sentence".into()),
             unheld: Box::default(),
+            memory_max_bytes: None,
         })
     }
 }

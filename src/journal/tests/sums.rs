@@ -34,6 +34,7 @@ fn job(name: &str) -> Event {
         last_outcome: None,
         last_run: None,
         paused: false,
+        learned: crate::learn::Learned::EMPTY,
     })
 }
 
@@ -47,6 +48,7 @@ fn queued(id: RunId, trigger: Trigger, slot: Option<Wall>) -> Event {
         not_before: None,
         uid: None,
         retry_of: None,
+        raised_max_bytes: None,
         payload: Payload::default(),
     })
 }
@@ -84,6 +86,7 @@ fn finished(id: RunId) -> Event {
         reason: None,
         detail: None,
         unheld: Box::default(),
+        memory_max_bytes: None,
     })
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn success(id: RunId, job: &str, at_s: i64, bytes: usize) -> Record {
         reason: None,
         detail: (bytes > 0).then(|| "x".repeat(bytes)),
         unheld: Box::default(),
+        memory_max_bytes: None,
     };
     Record { at, event: Event::Finished(finished) }
 }

@@ -1,0 +1,6 @@
+//! What the runs of a job teach about its memory and its time. PURE.
+//! Knows nothing of where runs are recorded, nor of what follows from what was learned.
+
+mod learned;
+
+pub use learned::{Learned, Lesson, Spread};
