@@ -13,6 +13,7 @@
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
 //! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
+//! | [`problem`] | what is wrong with a TOML file, where, and what to write instead: for job files and settings alike |
 //! | [`schedule`] | when: crontab grammar, zones and DST. PURE |
 //! | [`sys`] | the only place of system calls, `/proc`, `/sys` and unsafe code |
 //! | [`words`], [`clock`], [`limits`], [`exit`] | the vocabulary, the two clocks, every bound, every exit code |
@@ -31,6 +32,7 @@ pub mod journal;
 pub mod learn;
 pub mod limits;
 pub mod places;
+pub mod problem;
 pub mod protocol;
 pub mod schedule;
 pub mod sys;

@@ -1,22 +1,22 @@
 //! Reads job files and directories of them, one file at a time, and never waits for one (a FIFO does not hang it).
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read as _};
+use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::check::check_with;
 use super::definition::Definition;
 use super::host::Host;
-use super::problem::{Problem, Severity};
-use super::source::Source;
 use super::trust::{distrust, distrust_directory_of, distrust_links};
 use super::units::Bytes;
 use crate::limits::{JOB_FILE_MAX, JOBS_MAX};
+use crate::problem::Problem;
+use crate::problem::file::{not_utf8, read_bounded, reason, unreadable};
 
 /// Which version of a job file was read. Compared within one process only: another build may count differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,20 +178,13 @@ fn read(path: &Path) -> Result<(Vec<u8>, Metadata), Vec<Problem>> {
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| fail(&error))?;
     let facts = file.metadata().map_err(|error| fail(&error))?;
     regular(path, &facts)?;
-    let bytes = read_bounded(&file).map_err(|error| fail(&error))?;
+    let bytes = read_bounded(&file, JOB_FILE_MAX).map_err(|error| fail(&error))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= JOB_FILE_MAX) {
         return Ok((bytes, facts));
     }
     let message =
         format!("the file is larger than {}, which is the most for a job file", Bytes(JOB_FILE_MAX));
     Err(vec![Problem::of_file(path, message, None)])
-}
-
-/// Up to one byte more than a job file may have.
-fn read_bounded(file: &File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(JOB_FILE_MAX + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn regular(path: &Path, facts: &Metadata) -> Result<(), Vec<Problem>> {
@@ -201,31 +194,4 @@ fn regular(path: &Path, facts: &Metadata) -> Result<(), Vec<Problem>> {
     let kind = if facts.is_dir() { "a directory" } else { "a device, a pipe or a socket" };
     let help = "a job is a regular file, or a symbolic link to one".to_owned();
     Err(vec![Problem::of_file(path, format!("this is {kind}, not a file"), Some(help))])
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Problem {
-    Problem::of_file(path, format!("the file can't be read: {}", reason(error)), None)
-}
-
-/// The system's words for an error, without its number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error ").map_or(text.as_str(), |(words, _)| words).to_owned()
-}
-
-/// The problem of a file that has a byte at `at` that is not UTF-8.
-fn not_utf8(path: &Path, bytes: &[u8], at: usize) -> Problem {
-    // Up to `at` the two texts are the same, and there the replacement character stands.
-    let text = String::from_utf8_lossy(bytes);
-    let place = Source { path, text: &text }.place(&(at..at + char::REPLACEMENT_CHARACTER.len_utf8()));
-    let byte = bytes.get(at).copied().unwrap_or_default();
-    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-    let help = if utf16 { "the file is UTF-16: save it as UTF-8" } else { "save the file as UTF-8" };
-    Problem {
-        severity: Severity::Error,
-        path: PathBuf::from(path),
-        place: Some(place),
-        message: format!("the byte 0x{byte:02X} is not UTF-8"),
-        help: Some(help.to_owned()),
-    }
 }

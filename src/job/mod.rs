@@ -6,20 +6,15 @@
 mod check;
 mod definition;
 pub mod envfile;
-mod hints;
 mod host;
 mod keys;
 mod kinds;
 mod load;
 mod name;
-mod parse;
-mod problem;
 mod raw;
 mod read;
 mod reference;
-mod report;
 mod signal;
-mod source;
 mod trust;
 mod units;
 mod when;
@@ -27,6 +22,7 @@ mod when;
 #[cfg(test)]
 mod tests;
 
+pub use crate::problem::{Place, Problem, Severity, TextProblem};
 pub use check::{Checked, check_text};
 pub use definition::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, OnOom, Output, Retry, Timing};
 #[cfg(test)]
@@ -36,7 +32,6 @@ pub use keys::{DOCS, Doc, KEYS, Key, Omitted};
 pub use kinds::{Kind, Table};
 pub use load::{FileStamp, LoadResult, Loaded, load_dir, load_file};
 pub use name::check_name;
-pub use problem::{Place, Problem, Severity, TextProblem};
 pub use reference::reference_markdown;
 pub use signal::{signal_name, stop_signal};
 pub use units::{Bytes, Millis, Quota};

@@ -1,7 +1,7 @@
 //! What a job may be called. The name is a file's stem, and becomes part of paths, control groups and messages.
 
-use super::problem::{TextProblem, shown};
 use crate::limits::JOB_NAME_MAX;
+use crate::problem::{TextProblem, shown};
 
 /// Checks a job's name: `a` to `z` or a digit first, then also `-`, `_` and `.`, at most [`JOB_NAME_MAX`] bytes.
 ///

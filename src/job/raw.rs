@@ -5,16 +5,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use super::hints::{nearest, plain};
 use super::keys::{KEYS, Key};
 use super::kinds::Table;
-use super::problem::shown;
-use super::report::Report;
-
-/// A value and where it stands.
-pub(super) type Value<'i> = Spanned<DeValue<'i>>;
+use crate::problem::hints::{nearest, plain};
+use crate::problem::report::Report;
+use crate::problem::shown;
+use crate::problem::value::{Value, found};
 
 /// A known key of the file.
 pub(super) struct Entry<'t> {
@@ -158,18 +156,5 @@ fn place(key: &Key) -> String {
         Table::Retry | Table::Memory | Table::Cpu | Table::Output | Table::Accept | Table::Allow => {
             format!("`{}` below `[{}]`", key.name, key.table.name())
         }
-    }
-}
-
-/// What a value is, for people, with its article.
-pub(super) fn found(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
     }
 }

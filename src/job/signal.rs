@@ -1,7 +1,7 @@
 //! Signals by name, as `stop-signal` takes them. Sends none.
 
-use super::hints::nearest;
-use super::problem::{TextProblem, shown};
+use crate::problem::hints::nearest;
+use crate::problem::{TextProblem, shown};
 
 /// Name and number of every signal that may ask a run to end, and whether it can.
 ///

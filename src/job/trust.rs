@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::host::Host;
-use super::problem::printable;
 use crate::limits::LINKS_MAX;
+use crate::problem::printable;
 
 /// What is wrong with the file or directory `path`, and what to do about it.
 pub(super) fn distrust(path: &Path, facts: &Metadata, host: &dyn Host) -> Vec<(String, String)> {

@@ -2,7 +2,7 @@
 
 use crate::schedule::Schedule;
 
-use super::problem::TextProblem;
+use crate::problem::TextProblem;
 
 /// What one entry of `schedule` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,9 @@ use super::variables::acceptable_name;
 use crate::job::definition::{Accept, Allow};
 use crate::job::host::{CannotBecome, Host};
 use crate::job::kinds::Table;
-use crate::job::problem::{TextProblem, shown};
-use crate::job::read::{Read, Reader, integer};
+use crate::job::read::{Read, Reader};
+use crate::problem::value::integer;
+use crate::problem::{TextProblem, shown};
 
 /// The largest user or group id; one more means "none" to the kernel, see setresuid(2).
 const ID_MAX: i64 = 0xffff_fffe;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use crate::job::hints::{as_array, quoted};
 use crate::job::kinds::Table;
-use crate::job::problem::{TextProblem, shown};
-use crate::job::read::{Read, Reader, integer};
+use crate::job::read::{Read, Reader};
 use crate::job::signal::{signal_name, stop_signal as signal_number};
 use crate::limits::DESCRIPTION_MAX;
+use crate::problem::hints::{as_array, quoted};
+use crate::problem::value::integer;
+use crate::problem::{TextProblem, shown};
 
 /// Permission bits that new files of a run do not get unless the job says otherwise.
 const UMASK_DEFAULT: u32 = 0o022;

@@ -12,13 +12,13 @@ use std::path::Path;
 use super::definition::Definition;
 use super::host::Host;
 use super::name::check_name;
-use super::parse::parse;
-use super::problem::Problem;
 use super::raw::Raw;
 use super::read::Reader;
-use super::report::Report;
-use super::source::Source;
 use crate::limits::GRACE_DEFAULT_MS;
+use crate::problem::Problem;
+use crate::problem::parse::parse;
+use crate::problem::report::Report;
+use crate::problem::source::Source;
 
 /// SIGTERM.
 const STOP_SIGNAL_DEFAULT: i32 = 15;

@@ -1,10 +1,8 @@
 //! When a job starts by itself, how long it may take, and what overlapping and failed runs mean.
 
 use crate::job::definition::{Retry, Timing};
-use crate::job::hints::nearest;
 use crate::job::host::Host;
 use crate::job::kinds::Table::{Retry as InRetry, Root};
-use crate::job::problem::{TextProblem, shown};
 use crate::job::read::{Read, Reader};
 use crate::job::units::Millis;
 use crate::job::when::{When, check_schedule};
@@ -13,6 +11,8 @@ use crate::limits::{
     RETRY_ATTEMPTS_MAX, RETRY_BACKOFF_DEFAULT, RETRY_BACKOFF_MAX, RETRY_DELAY_DEFAULT_MS,
     RETRY_MAX_DELAY_DEFAULT_MS, SCHEDULES_MAX,
 };
+use crate::problem::hints::nearest;
+use crate::problem::{TextProblem, shown};
 use crate::words::{CatchUp, Overlap};
 
 pub(super) fn timing(reader: &mut Reader<'_>, job: &str, host: &dyn Host) -> Timing {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::launch::{absolute, no_nul};
 use crate::job::definition::EnvironmentFile;
 use crate::job::kinds::Table;
-use crate::job::problem::{TextProblem, shown};
 use crate::job::read::{Read, Reader};
 use crate::limits::ENVIRONMENT_FILES_MAX;
+use crate::problem::{TextProblem, shown};
 
 /// What ebb tells a run about itself begins so.
 const OWN_PREFIX: &str = "EBB_";

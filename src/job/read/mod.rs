@@ -8,14 +8,13 @@ use std::str::FromStr;
 
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::hints::{nearest, quoted};
 use super::kinds::Table;
-use super::problem::{TextProblem, shown};
-use super::raw::{Entry, Raw, Value, found};
-use super::report::Report;
+use super::raw::{Entry, Raw};
+use crate::problem::hints::nearest;
+use crate::problem::report::Report;
+use crate::problem::value::{Value, as_string, found};
+use crate::problem::{TextProblem, shown};
 use crate::words::UnknownWord;
-
-pub(super) use numbers::integer;
 
 /// Something that was read, and where its value stands.
 #[derive(Debug, Clone)]
@@ -186,15 +185,5 @@ impl<'t> Reader<'t> {
             None => self.report.error(&span, message),
         }
         None
-    }
-}
-
-/// What to write for a value that should be a string: itself in quotes, where it is one word.
-fn as_string(value: &DeValue<'_>, written: &str) -> Option<String> {
-    match value {
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
-            Some(quoted(written))
-        }
-        DeValue::String(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 
-use toml::de::{DeInteger, DeValue};
+use toml::de::DeValue;
 
 use super::{Read, Reader};
 use crate::job::keys::Key;
 use crate::job::kinds::Table;
-use crate::job::problem::shown;
 use crate::job::units::{Bytes, Millis};
+use crate::problem::shown;
+use crate::problem::value::integer;
 
 impl Reader<'_> {
     /// Milliseconds.
@@ -133,9 +134,4 @@ impl Reader<'_> {
         let message = format!("`{name}` is out of range: {written}");
         self.report.error_help(span, message, format!("it is from {low} to {high}"));
     }
-}
-
-/// The value of a TOML integer, whatever its base; `None` where it does not fit.
-pub(in crate::job) fn integer(number: &DeInteger<'_>) -> Option<i64> {
-    i64::from_str_radix(number.as_str(), number.radix()).ok()
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::number::Number;
-use crate::job::problem::{TextProblem, shown};
 use crate::limits::SIZE_MAX;
+use crate::problem::{TextProblem, shown};
 
 /// Bytes. Written as `512M` or `1.5G`: K, M, G and T are powers of 1024, also as KiB, MiB, GiB and TiB; a number
 /// alone is bytes. A fraction of a byte is dropped. At most [`SIZE_MAX`].

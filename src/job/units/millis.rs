@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use super::number::Number;
-use crate::job::problem::{TextProblem, shown};
 use crate::limits::DURATION_MAX_MS;
+use crate::problem::{TextProblem, shown};
 
 /// Milliseconds. Written as `90s`, `10m`, `1h30m`: ms, s, m, h, d (24 hours) and w (7 days), each once, the largest
 /// first. At most [`DURATION_MAX_MS`].

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::number::Number;
-use crate::job::problem::{TextProblem, shown};
 use crate::limits::{CPU_QUOTA_MAX_MILLI, CPU_QUOTA_MIN_MILLI};
+use crate::problem::{TextProblem, shown};
 
 /// Thousandths of one CPU. Written as `150%`: 100 is one whole CPU; one decimal is allowed. From
 /// [`CPU_QUOTA_MIN_MILLI`] to [`CPU_QUOTA_MAX_MILLI`].

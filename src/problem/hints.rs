@@ -2,7 +2,7 @@
 //! Only for help texts; nothing is ever accepted because of it.
 
 /// The candidate that is nearest to `word`: the same but for case and hyphens, or few letters away, or begun by it.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const PREFIX_MIN: usize = 3;
     let wanted = plain(word);
     let mut best: Option<(usize, &str)> = None;
@@ -29,12 +29,12 @@ fn allowed(word: &str) -> usize {
 }
 
 /// A word without what people write differently: `MemoryMax`, `memory_max` and `memory-max` are the same.
-pub(super) fn plain(word: &str) -> String {
+pub(crate) fn plain(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 /// A command line as the array that means the same: split as a shell does, or given to a shell where it needs one.
-pub(super) fn as_array(line: &str) -> String {
+pub(crate) fn as_array(line: &str) -> String {
     let needs_shell = line.contains(['|', '&', ';', '<', '>', '$', '`', '*', '~', '(']);
     let words = if needs_shell { None } else { shlex::split(line) };
     match words {
@@ -50,13 +50,13 @@ fn array(words: &[String]) -> String {
 }
 
 /// A string in TOML.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if super::problem::acts_on_terminal(c) => out += &format!("\\u{:04X}", u32::from(c)),
+            c if super::acts_on_terminal(c) => out += &format!("\\u{:04X}", u32::from(c)),
             c => out.push(c),
         }
     }

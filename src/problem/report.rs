@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::problem::{Problem, Severity, TextProblem};
 use super::source::Source;
+use super::{Problem, Severity, TextProblem};
 use crate::limits::PROBLEMS_MAX;
 
 /// The problems of one file so far.
-pub(super) struct Report<'a> {
-    pub(super) source: Source<'a>,
+pub(crate) struct Report<'a> {
+    pub(crate) source: Source<'a>,
     /// Lines that are not TOML: what was recovered from them is a guess, and nothing more is said about them.
     broken_lines: BTreeSet<usize>,
     /// Where lines end; made with the first broken line, so that a file full of mistakes takes no time by the square.
@@ -26,17 +26,17 @@ struct Found {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(source: Source<'a>) -> Self {
+    pub(crate) fn new(source: Source<'a>) -> Self {
         Self { source, broken_lines: BTreeSet::new(), line_ends: OnceCell::new(), found: Vec::new() }
     }
 
     /// What is wrong at `span`.
-    pub(super) fn error(&mut self, span: &Range<usize>, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, span: &Range<usize>, message: impl Into<String>) {
         self.add(Some(span.clone()), Severity::Error, message.into(), None);
     }
 
     /// What is wrong at `span`, and what to write instead.
-    pub(super) fn error_help(
+    pub(crate) fn error_help(
         &mut self,
         span: &Range<usize>,
         message: impl Into<String>,
@@ -46,7 +46,7 @@ impl<'a> Report<'a> {
     }
 
     /// What can hardly be meant at `span`, and what to write instead.
-    pub(super) fn warning(
+    pub(crate) fn warning(
         &mut self,
         span: &Range<usize>,
         message: impl Into<String>,
@@ -56,18 +56,18 @@ impl<'a> Report<'a> {
     }
 
     /// What is wrong inside a string: `literal` is where it stands, `value` what it means.
-    pub(super) fn text_problem(&mut self, literal: &Range<usize>, value: &str, problem: TextProblem) {
+    pub(crate) fn text_problem(&mut self, literal: &Range<usize>, value: &str, problem: TextProblem) {
         let span = self.source.inside(literal, value, &problem.span);
         self.add(Some(span), Severity::Error, problem.message, problem.help);
     }
 
     /// What is wrong with the file as a whole.
-    pub(super) fn file_error(&mut self, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn file_error(&mut self, message: impl Into<String>, help: impl Into<String>) {
         self.add(None, Severity::Error, message.into(), Some(help.into()));
     }
 
     /// The first mistake of TOML itself on a line is told; those after it on the same line follow from it.
-    pub(super) fn syntax_error(&mut self, span: &Range<usize>, message: String, help: Option<String>) {
+    pub(crate) fn syntax_error(&mut self, span: &Range<usize>, message: String, help: Option<String>) {
         let line = self.line_of(span.start);
         if !self.broken_lines.contains(&line) {
             self.add(Some(span.clone()), Severity::Error, message, help);
@@ -76,7 +76,7 @@ impl<'a> Report<'a> {
     }
 
     /// Whether the file is not TOML: what it lacks may stand in a line that could not be read.
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         !self.broken_lines.is_empty()
     }
 
@@ -95,7 +95,7 @@ impl<'a> Report<'a> {
 
     /// Every problem: those of the file as a whole, then the others in the order of the file; beyond
     /// [`PROBLEMS_MAX`] their number only.
-    pub(super) fn finish(mut self) -> Vec<Problem> {
+    pub(crate) fn finish(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|found| found.span.as_ref().map(|span| (span.start, span.end)));
         let left_out = self.found.len().saturating_sub(PROBLEMS_MAX);
         let errors_left_out = self.found.iter().skip(PROBLEMS_MAX).any(|f| f.severity == Severity::Error);

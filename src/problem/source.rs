@@ -6,7 +6,7 @@ use std::path::Path;
 
 use unicode_width::UnicodeWidthChar;
 
-use super::problem::{Place, acts_on_terminal};
+use super::{Place, acts_on_terminal};
 
 /// Most terminal columns of a line that are shown.
 const SHOWN_COLUMNS: u32 = 96;
@@ -17,20 +17,20 @@ const TAB: &str = "    ";
 
 /// A file's text, without its byte order mark.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) path: &'a Path,
-    pub(super) text: &'a str,
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) text: &'a str,
 }
 
 impl Source<'_> {
     /// The text at `span`; empty where the span is not one of this text.
-    pub(super) fn slice(&self, span: &Range<usize>) -> &str {
+    pub(crate) fn slice(&self, span: &Range<usize>) -> &str {
         self.text.get(span.clone()).unwrap_or("")
     }
 
     /// The line, the column and the line's text for a span. A span of several lines ends with its first one; one that
     /// starts behind the last newline is put at the end of the last line.
-    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+    pub(crate) fn place(&self, span: &Range<usize>) -> Place {
         let start = self.settle(span.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line = self.text[line_start..].split('\n').next().unwrap_or("").trim_end_matches('\r');
@@ -49,7 +49,7 @@ impl Source<'_> {
 
     /// Where `inner`, a span of the string `value`, stands in the file, if `literal` is the string as it was written.
     /// With escapes in between that is not known, and the whole literal is meant.
-    pub(super) fn inside(&self, literal: &Range<usize>, value: &str, inner: &Range<usize>) -> Range<usize> {
+    pub(crate) fn inside(&self, literal: &Range<usize>, value: &str, inner: &Range<usize>) -> Range<usize> {
         let written = self.slice(literal);
         let quote = ["\"\"\"\n", "'''\n", "\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| {
             let body = written.strip_prefix(quote);

@@ -3,12 +3,12 @@
 use toml::de::{DeTable, Error};
 
 use super::hints::quoted;
-use super::problem::shown;
 use super::report::Report;
+use super::shown;
 
 /// Reads TOML. A line without a `=` ends the parser's reading: such lines are blanked and the rest is read again into
 /// `blanked`, so that the problems behind them are told too.
-pub(super) fn parse<'i>(text: &'i str, blanked: &'i mut String, report: &mut Report<'_>) -> DeTable<'i> {
+pub(crate) fn parse<'i>(text: &'i str, blanked: &'i mut String, report: &mut Report<'_>) -> DeTable<'i> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let stops = tell(&errors, report);
     if stops.is_empty() {

@@ -1,5 +1,12 @@
-//! What is wrong with a file, where, and what to write instead; and how that is shown to people.
-//! Knows nothing of TOML or of jobs.
+//! What is wrong with a file of TOML, where, and what to write instead; and how that is shown to people. Shared by job files
+//! and settings; knows neither.
+
+pub(crate) mod file;
+pub(crate) mod hints;
+pub(crate) mod parse;
+pub(crate) mod report;
+pub(crate) mod source;
+pub(crate) mod value;
 
 use std::fmt;
 use std::ops::Range;
@@ -109,18 +116,18 @@ impl std::error::Error for TextProblem {}
 
 /// Whether a terminal would act on this character instead of showing it: control characters, and the invisible ones
 /// that reorder or join what stands around them (Unicode's bidirectional and zero-width formatting characters).
-pub(super) fn acts_on_terminal(c: char) -> bool {
+pub(crate) fn acts_on_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// `text` with everything that acts on a terminal replaced.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if acts_on_terminal(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// `text` as a message quotes it: printable, at most 60 characters.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const SHOWN_MAX: usize = 60;
     let mut short: String = printable(text).chars().take(SHOWN_MAX).collect();
     if text.chars().nth(SHOWN_MAX).is_some() {
