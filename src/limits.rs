@@ -224,6 +224,8 @@ pub const CLAIM_MARGIN_MIN: u64 = 16 * 1024 * 1024;
 pub const CLAIM_UNKNOWN_DEFAULT: u64 = 256 * 1024 * 1024;
 /// Lowest and highest `priority`.
 pub const PRIORITY_RANGE: std::ops::RangeInclusive<i8> = -10..=10;
+/// Shortest `queue-timeout`, in milliseconds; a shorter one is a problem.
+pub const QUEUE_TIMEOUT_MIN_MS: u64 = 1_000;
 /// Most pools in the settings; more are a problem.
 pub const POOLS_MAX: usize = 256;
 /// Largest `retry` of `on-oom`.

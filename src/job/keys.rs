@@ -28,7 +28,13 @@ impl Key {
     pub fn full_name(&self) -> String {
         match self.table {
             Table::Root => self.name.to_owned(),
-            Table::Retry | Table::Memory | Table::Cpu | Table::Output | Table::Accept | Table::Allow => {
+            Table::Retry
+            | Table::Memory
+            | Table::OnOom
+            | Table::Cpu
+            | Table::Output
+            | Table::Accept
+            | Table::Allow => {
                 format!("{}.{}", self.table.name(), self.name)
             }
         }
@@ -124,12 +130,18 @@ keys! {
         "Exit codes that mean success, 0 to 255. The list stands alone: without a 0 in it, exit code 0 is a failure.";
     Root "pids-max" Integer, Said("none"), "100", ["tasks-max", "pids", "max-pids", "processes"],
         "Most processes and threads that a run may have at once. 1 to 4194304.";
-    Root "nice" Integer, Value("0"), "10", ["niceness", "priority"],
-        "Scheduling priority, -20 (first) to 19 (last).";
+    Root "nice" Integer, Value("0"), "10", ["niceness"],
+        "Scheduling priority of the run's processes, -20 (first) to 19 (last).";
     Root "oom-score-adjust" Integer, Said("as ebbd's"), "500", ["oom-score-adj", "oom-score"],
         "How willingly the kernel kills the run when the host is out of memory, -1000 (never) to 1000 (first).";
     Root "enforcement" Enforcement, Value(r#""best""#), r#""required""#, [],
         "`best`: the strongest way that this host has to hold a run to its limits. `required`: a cgroup, or the run does not start.";
+    Root "priority" Integer, Value("0"), "5", ["prio", "importance"],
+        "Which runs get memory first when there is too little for all that wait: 10 (first) to -10 (last). It preempts nothing, and is not `nice`.";
+    Root "pool" Pool, Said("none"), r#""heavy""#, ["lane"],
+        "A pool of ebbd's settings, `[pools.NAME]`, whose memory and number of runs at once the runs of this job share with those of other jobs.";
+    Root "queue-timeout" Duration, Said("as long as it takes"), r#""2h""#, ["wait-timeout", "queue-ttl"],
+        "How long a run may wait for memory; then it is `skipped` with the reason `memory`. At least `1s`.";
     Retry "attempts" Integer, Value("0"), "3", ["max", "count", "retries", "limit"],
         "Runs in all that may follow the first one, 0 to 1000.";
     Retry "delay" Duration, Value(r#""10s""#), r#""30s""#, ["wait", "interval", "after"],
@@ -147,6 +159,17 @@ keys! {
         "Swap that a run may use besides. `\"infinity\"` is no limit.";
     Memory "oom-group" Flag, Value("true"), "false", ["group"],
         "Whether the kernel kills the whole run, and not one process of it, when it is out of memory.";
+    Memory "claim" Size, Said("what earlier runs have taught, else `max`, else `unknown` of the settings' `[budget]`"), r#""300M""#,
+        ["request", "requests", "reserve", "reservation", "memory-request"],
+        "What a run claims of the memory that ebbd gives out, before it starts. Not a limit. At least `256K`, at most `max`.";
+    Memory "on-oom" OnOom, Value(r#""fail""#), "{ retry = 2, grow = 1.5 }", ["oom", "oom-retry"],
+        "What follows when the run's own limit has killed it. `\"fail\"`: nothing. A table: retries with more memory each. Needs `max`.";
+    OnOom "retry" Integer, Said("none; the table needs it"), "2", ["attempts"],
+        "Runs in all that may follow the first one. 1 to 10.";
+    OnOom "grow" Factor, Value("1.5"), "2.0", ["growth", "backoff"],
+        "Each limit is the one before times this, more than 1 to 10.";
+    OnOom "up-to" Size, Said("as much as there is to give out"), r#""2G""#, ["ceiling"],
+        "No limit is larger. More than `max`.";
     Cpu "weight" Integer, Said("as everybody's, 100"), "50", ["shares", "cpu-weight", "cpu-shares"],
         "Share of the CPU when it is short, 1 to 10000.";
     Cpu "quota" Quota, Said("none"), r#""150%""#, ["cpu-quota", "max", "limit", "cpus"],

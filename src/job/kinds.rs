@@ -11,6 +11,8 @@ pub enum Table {
     Retry,
     /// `[memory]`.
     Memory,
+    /// `on-oom` of `[memory]`, where it is a table.
+    OnOom,
     /// `[cpu]`.
     Cpu,
     /// `[output]`.
@@ -23,8 +25,16 @@ pub enum Table {
 
 impl Table {
     /// Every table, in the order of the reference.
-    pub const ALL: [Self; 7] =
-        [Self::Root, Self::Retry, Self::Memory, Self::Cpu, Self::Output, Self::Accept, Self::Allow];
+    pub const ALL: [Self; 8] = [
+        Self::Root,
+        Self::Retry,
+        Self::Memory,
+        Self::OnOom,
+        Self::Cpu,
+        Self::Output,
+        Self::Accept,
+        Self::Allow,
+    ];
 
     /// Its name in the file; empty for the root.
     #[must_use]
@@ -33,6 +43,7 @@ impl Table {
             Self::Root => "",
             Self::Retry => "retry",
             Self::Memory => "memory",
+            Self::OnOom => "memory.on-oom",
             Self::Cpu => "cpu",
             Self::Output => "output",
             Self::Accept => "accept",
@@ -40,15 +51,24 @@ impl Table {
         }
     }
 
+    /// Whether it stands by itself in the file, and not inside another table.
+    #[must_use]
+    pub const fn is_on_top(self) -> bool {
+        !matches!(self, Self::OnOom)
+    }
+
     /// What it is about, in one sentence.
     #[must_use]
     pub const fn doc(self) -> &'static str {
         match self {
             Self::Root => "These stand above the first `[table]`.",
-            Self::Retry => "What happens after a run that failed. Never after `canceled` and `oom-kill`.",
+            Self::Retry => {
+                "What happens after a run that failed. Never after `canceled`; after `oom-kill` as `on-oom` of `[memory]` says."
+            }
             Self::Memory => {
                 "Limits of memory, over all processes of a run. There is none unless you set one."
             }
+            Self::OnOom => "What follows when a run's own limit has killed it: `on-oom` as a table.",
             Self::Cpu => {
                 "Shares and limits of CPU, over all processes of a run. There is none unless you set one."
             }
@@ -64,6 +84,8 @@ impl Table {
 pub enum Kind {
     /// Any text of one line.
     Text,
+    /// The name of a pool.
+    Pool,
     /// Program and arguments.
     Command,
     /// An absolute path.
@@ -104,6 +126,8 @@ pub enum Kind {
     Size,
     /// The same, or `infinity`.
     SizeOrInfinity,
+    /// The word `fail`, or a table.
+    OnOom,
     /// A percentage of one CPU.
     Quota,
     /// Names of environment variables.
@@ -117,7 +141,7 @@ impl Kind {
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         match self {
-            Self::Text | Self::Zone => "a string",
+            Self::Text | Self::Zone | Self::Pool => "a string",
             Self::Command | Self::VariableNames | Self::Accounts => "an array of strings",
             Self::Path => "a string with an absolute path",
             Self::Paths | Self::Schedules => "a string or an array of strings",
@@ -132,6 +156,7 @@ impl Kind {
             Self::Signal => "the name of a signal in quotes",
             Self::Codes => "an array of whole numbers",
             Self::Size | Self::SizeOrInfinity => "a size in quotes or a number of bytes",
+            Self::OnOom => "`\"fail\"` or a table",
             Self::Quota => "a percentage in quotes",
         }
     }
@@ -141,6 +166,7 @@ impl Kind {
     pub const fn sample(self) -> &'static str {
         match self {
             Self::Text | Self::CatchUp | Self::Overlap | Self::Enforcement | Self::OutputTo => "\"text\"",
+            Self::Pool => "\"heavy\"",
             Self::Command => "[\"python3\", \"-m\", \"app\"]",
             Self::Path | Self::Paths => "\"/srv/app\"",
             Self::Account => "\"www-data\"",
@@ -155,6 +181,7 @@ impl Kind {
             Self::Signal => "\"SIGINT\"",
             Self::Codes => "[0, 3]",
             Self::Size | Self::SizeOrInfinity => "\"512M\"",
+            Self::OnOom => "{ retry = 2, grow = 1.5 }",
             Self::Quota => "\"150%\"",
             Self::VariableNames => "[\"NAME\"]",
             Self::Accounts => "[\"www-data\", \"@web\"]",
@@ -170,6 +197,7 @@ impl Kind {
             Self::Enforcement => EnforcementWish::ALL.iter().map(|w| w.word()).collect(),
             Self::OutputTo => OutputTo::ALL.iter().map(|w| w.word()).collect(),
             Self::Text
+            | Self::Pool
             | Self::Command
             | Self::Path
             | Self::Paths
@@ -186,6 +214,7 @@ impl Kind {
             | Self::Codes
             | Self::Size
             | Self::SizeOrInfinity
+            | Self::OnOom
             | Self::Quota
             | Self::VariableNames
             | Self::Accounts => Vec::new(),

@@ -31,7 +31,7 @@ pub use host::{CannotBecome, Host};
 pub use keys::{DOCS, Doc, KEYS, Key, Omitted};
 pub use kinds::{Kind, Table};
 pub use load::{FileStamp, LoadResult, Loaded, load_dir, load_file};
-pub use name::check_name;
+pub use name::{check_name, check_pool_name};
 pub use reference::reference_markdown;
 pub use signal::{signal_name, stop_signal};
 pub use units::{Bytes, Millis, Quota};

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::keys::{KEYS, Key};
-use super::kinds::Table;
+use super::kinds::{Kind, Table};
 use crate::problem::hints::{nearest, plain};
 use crate::problem::report::Report;
 use crate::problem::shown;
@@ -33,7 +33,10 @@ impl<'t> Raw<'t> {
     pub(super) fn collect(root: &'t DeTable<'t>, report: &mut Report<'_>) -> Self {
         let mut raw = Self { entries: Vec::new(), command_misspelt: false };
         for (name, value) in root {
-            match Table::ALL.into_iter().find(|t| *t != Table::Root && t.name() == name.get_ref()) {
+            match Table::ALL
+                .into_iter()
+                .find(|t| *t != Table::Root && t.is_on_top() && t.name() == name.get_ref())
+            {
                 Some(table) => raw.collect_table(table, name, value, report),
                 None => raw.collect_key(Table::Root, name, value, report),
             }
@@ -82,6 +85,11 @@ impl<'t> Raw<'t> {
         }
         if let Some(key) = Key::find(table, name.get_ref()) {
             self.entries.push(Entry { key, name_span: name.span(), value });
+            if let (Kind::OnOom, Some(keys)) = (key.kind, value.get_ref().as_table()) {
+                for (name, value) in keys {
+                    self.collect_key(Table::OnOom, name, value, report);
+                }
+            }
             return;
         }
         let meant = meant(table, name.get_ref(), value.get_ref().is_table());
@@ -91,7 +99,13 @@ impl<'t> Raw<'t> {
                 format!("there is no table `{}`", shown(name.get_ref()))
             }
             Table::Root => format!("there is no key `{}`", shown(name.get_ref())),
-            Table::Retry | Table::Memory | Table::Cpu | Table::Output | Table::Accept | Table::Allow => {
+            Table::Retry
+            | Table::Memory
+            | Table::OnOom
+            | Table::Cpu
+            | Table::Output
+            | Table::Accept
+            | Table::Allow => {
                 format!("there is no key `{}` in `[{}]`", shown(name.get_ref()), table.name())
             }
         };
@@ -118,7 +132,8 @@ fn meant(table: Table, name: &str, is_table: bool) -> Meant {
     if let Some(help) = elsewhere(table, same) {
         return Meant { key: None, help };
     }
-    let tables = || Table::ALL.iter().map(|t| t.name()).filter(|t| table == Table::Root && !t.is_empty());
+    let is_listed = |t: &&Table| table == Table::Root && **t != Table::Root && t.is_on_top();
+    let tables = || Table::ALL.iter().filter(is_listed).map(|t| t.name());
     if let Some(near) = nearest(name, here().map(|key| key.name).chain(tables())) {
         return Meant { key: Some(near), help: format!("write `{near}`") };
     }
@@ -128,7 +143,13 @@ fn meant(table: Table, name: &str, is_table: bool) -> Meant {
             format!("the tables are: environment, {}", tables().collect::<Vec<_>>().join(", "))
         }
         Table::Root => "docs/job-files.md lists all keys".to_owned(),
-        Table::Retry | Table::Memory | Table::Cpu | Table::Output | Table::Accept | Table::Allow => {
+        Table::Retry
+        | Table::Memory
+        | Table::OnOom
+        | Table::Cpu
+        | Table::Output
+        | Table::Accept
+        | Table::Allow => {
             format!("the keys of `[{}]` are: {}", table.name(), names.join(", "))
         }
     };
@@ -153,7 +174,13 @@ fn elsewhere(table: Table, same: impl Fn(&str) -> bool) -> Option<String> {
 fn place(key: &Key) -> String {
     match key.table {
         Table::Root => format!("`{}` above the first `[table]`", key.name),
-        Table::Retry | Table::Memory | Table::Cpu | Table::Output | Table::Accept | Table::Allow => {
+        Table::Retry
+        | Table::Memory
+        | Table::OnOom
+        | Table::Cpu
+        | Table::Output
+        | Table::Accept
+        | Table::Allow => {
             format!("`{}` below `[{}]`", key.name, key.table.name())
         }
     }

@@ -15,7 +15,13 @@ pub fn reference_markdown() -> String {
     for table in Table::ALL {
         let title = match table {
             Table::Root => "The job itself".to_owned(),
-            Table::Retry | Table::Memory | Table::Cpu | Table::Output | Table::Accept | Table::Allow => {
+            Table::Retry
+            | Table::Memory
+            | Table::OnOom
+            | Table::Cpu
+            | Table::Output
+            | Table::Accept
+            | Table::Allow => {
                 format!("`[{}]`", table.name())
             }
         };

@@ -2,7 +2,8 @@
 
 use toml::de::DeValue;
 
-use crate::job::definition::{Cpu, Memory, OnOom, Output};
+use super::claims;
+use crate::job::definition::{Cpu, Memory, Output};
 use crate::job::host::Host;
 use crate::job::kinds::Table::{self, Cpu as InCpu, Memory as InMemory, Output as InOutput, Root};
 use crate::job::read::{Read, Reader};
@@ -35,19 +36,20 @@ pub(super) fn memory(reader: &mut Reader<'_>) -> Memory {
         let message = "`memory.high` slows a run down and never ends it";
         reader.report.warning(&high.span, message, "set a `timeout` too, so that a run that crawls ends");
     }
+    let limit = max.as_ref().map(|read| read.value);
     Memory {
+        claim: claims::claim(reader, limit),
+        on_oom: claims::on_oom(reader, limit),
         // A memory limit without one of swap is no limit where there is swap.
         swap_max: swap_max.map_or_else(|| max.as_ref().map(|_| 0), |read| read.value),
         max: max.map(|read| read.value),
         high: high.map(|read| read.value),
         oom_group: reader.flag(InMemory, "oom-group").unwrap_or(true),
-        claim: None,
-        on_oom: OnOom::default(),
     }
 }
 
 /// A size that is no smaller than `least` bytes.
-fn at_least(reader: &mut Reader<'_>, table: Table, name: &str, least: u64) -> Option<Read<u64>> {
+pub(super) fn at_least(reader: &mut Reader<'_>, table: Table, name: &str, least: u64) -> Option<Read<u64>> {
     let read = reader.size(table, name, false)?;
     let bytes = read.value?;
     if bytes >= least {

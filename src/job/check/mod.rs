@@ -2,6 +2,7 @@
 //! One file for each group of keys that are checked against each other.
 
 mod access;
+mod claims;
 mod launch;
 mod limits;
 mod timing;
@@ -85,9 +86,9 @@ fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definit
         nice: limits::nice(reader),
         oom_score_adjust: limits::oom_score_adjust(reader),
         enforcement: limits::enforcement(reader),
-        priority: 0,
-        pool: None,
-        queue_timeout_ms: None,
+        priority: claims::priority(reader),
+        pool: claims::pool(reader),
+        queue_timeout_ms: claims::queue_timeout(reader),
         output: limits::output(reader, host),
         accept: access::accept(reader),
         allow: access::allow(reader),

@@ -89,6 +89,9 @@ pids-max = 1_000
 nice = -5
 oom-score-adjust = -1000
 enforcement = "required"
+priority = -3
+pool = "heavy"
+queue-timeout = "2h"
 retry = { attempts = 3, delay = "1m", backoff = 1, max-delay = "1d" }
 
 [environment]
@@ -100,6 +103,8 @@ max = "1.5G"
 high = 1073741824
 swap-max = "infinity"
 oom-group = false
+claim = "300M"
+on-oom = { retry = 3, grow = 1.25, up-to = "6G" }
 
 [cpu]
 weight = 50
@@ -158,17 +163,17 @@ fn a_file_with_all_keys_means_what_it_says() {
             high: Some(1 << 30),
             swap_max: None,
             oom_group: false,
-            claim: None,
-            on_oom: OnOom::default(),
+            claim: Some(300 << 20),
+            on_oom: OnOom { retry: 3, grow_milli: 1_250, up_to: Some(6 << 30) },
         },
         cpu: Cpu { weight: Some(50), quota_millicpu: Some(125) },
         pids_max: Some(1000),
         nice: -5,
         oom_score_adjust: Some(-1000),
         enforcement: EnforcementWish::Required,
-        priority: 0,
-        pool: None,
-        queue_timeout_ms: None,
+        priority: -3,
+        pool: Some("heavy".to_owned()),
+        queue_timeout_ms: Some(7_200_000),
         output: Output { to: OutputTo::File, max: 65_536, keep: 30, identifier: None },
         accept: Accept { args: true, environment: strings(&["SINCE", "_x1"]), input: true },
         allow: Allow { run: strings(&["deploy", "@web", "1000"]), view: strings(&["@support"]) },
@@ -195,6 +200,17 @@ fn swap_is_zero_where_memory_is_limited_and_nothing_else_is_said() {
         None
     );
     assert_eq!(good(&with_command("memory.oom-group = true")).memory.swap_max, None);
+}
+
+#[test]
+fn a_retry_with_more_memory_grows_by_half_unless_the_job_says_otherwise() {
+    let on_oom = |table: &str| good(&with_command(&format!("memory.max = \"1G\"\n{table}"))).memory.on_oom;
+    let grown = OnOom { retry: 2, grow_milli: 1_500, up_to: None };
+    assert_eq!(on_oom("memory.on-oom = { retry = 2 }"), grown);
+    assert_eq!(on_oom("[memory.on-oom]\nretry = 2"), grown);
+    assert_eq!(on_oom("memory.on-oom = { retry = 2, grow = 10 }").grow_milli, 10_000);
+    assert_eq!(on_oom("memory.on-oom = { retry = 2, grow = 1.0014 }").grow_milli, 1_001);
+    assert_eq!(on_oom("memory.on-oom = \"fail\""), OnOom::default());
 }
 
 #[test]

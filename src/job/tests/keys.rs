@@ -10,6 +10,8 @@ fn companions(key: &Key) -> &'static str {
         "max-parallel" => "overlap = \"parallel\"",
         "retry.delay" | "retry.backoff" | "retry.max-delay" => "retry.attempts = 3",
         "output.identifier" => "output.to = \"journal\"",
+        "memory.on-oom" | "memory.on-oom.retry" => "memory.max = \"512M\"",
+        "memory.on-oom.grow" | "memory.on-oom.up-to" => "memory.max = \"512M\"\nmemory.on-oom.retry = 1",
         "memory.high" => "timeout = \"1h\"",
         _ => "",
     }
@@ -53,7 +55,8 @@ fn only_the_command_is_required() {
 #[test]
 fn every_key_refuses_a_value_of_another_type_at_that_value() {
     for (key, _) in keys() {
-        let value = if key.kind == Kind::Environment { "[1979-05-27]" } else { "{ x = 1979-05-27 }" };
+        let takes_table = matches!(key.kind, Kind::Environment | Kind::OnOom);
+        let value = if takes_table { "[1979-05-27]" } else { "{ x = 1979-05-27 }" };
         let text = file_with(key, value);
         let problems = check(&text).err().unwrap_or_else(|| panic!("`{}` takes {value}", key.full_name()));
         let about = format!("`{}` is {}, not", key.full_name(), key.kind.phrase());

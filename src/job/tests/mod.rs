@@ -3,6 +3,7 @@
 mod defaults;
 mod files;
 mod keys;
+mod messages_of_claims;
 mod messages_of_files;
 mod messages_of_values;
 mod mutation;
