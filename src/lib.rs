@@ -12,6 +12,7 @@
 //! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
 //! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
+//! | [`settings`] | what ebbd.toml means: TOML text -> checked settings -> a budget of bytes |
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
 //! | [`problem`] | what is wrong with a TOML file, where, and what to write instead: for job files and settings alike |
 //! | [`schedule`] | when: crontab grammar, zones and DST. PURE |
@@ -35,5 +36,6 @@ pub mod places;
 pub mod problem;
 pub mod protocol;
 pub mod schedule;
+pub mod settings;
 pub mod sys;
 pub mod words;

@@ -5,6 +5,8 @@
 pub const JOB_NAME_MAX: usize = 64;
 /// Largest job file, in bytes; a larger one is a problem of that file and is not read.
 pub const JOB_FILE_MAX: u64 = 64 * 1024;
+/// Largest settings file, in bytes; a larger one is a problem and is not read.
+pub const SETTINGS_FILE_MAX: u64 = 64 * 1024;
 /// Most job files in a directory; those beyond it (in order of name) are a problem each.
 pub const JOBS_MAX: usize = 10_000;
 /// Most schedules in one job file; more are a problem.
@@ -226,6 +228,8 @@ pub const CLAIM_UNKNOWN_DEFAULT: u64 = 256 * 1024 * 1024;
 pub const PRIORITY_RANGE: std::ops::RangeInclusive<i8> = -10..=10;
 /// Shortest `queue-timeout`, in milliseconds; a shorter one is a problem.
 pub const QUEUE_TIMEOUT_MIN_MS: u64 = 1_000;
+/// Largest `max-parallel` of the budget and of a pool: about as many runs as ebbd has descriptors for.
+pub const BUDGET_PARALLEL_MAX: u16 = 4_000;
 /// Most pools in the settings; more are a problem.
 pub const POOLS_MAX: usize = 256;
 /// Largest `retry` of `on-oom`.

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::clock::Wall;
-use crate::engine::{Event, JobIndex, Loaded, Policy, Refused};
+use crate::engine::{Budget, Event, JobIndex, Loaded, Policy, Refused};
 use crate::hash::fnv1a;
 use crate::host::SystemHost;
 use crate::job::{self, Allow, Definition, Timing};
 use crate::limits;
 use crate::protocol::ReloadReport;
 use crate::schedule::{self, Schedule};
+use crate::settings::{Settings, WithBudget, below_every_claim};
 use crate::sys;
 
 use super::shell::Shell;
@@ -30,12 +31,15 @@ pub(super) struct Harvest {
     pub(super) is_unreadable: bool,
     /// Whether a definition could not be kept, for want of room.
     pub(super) lacks_room: bool,
+    /// The least that any job file declares as its claim.
+    pub(super) least_claim: Option<u64>,
 }
 
-/// Reads a directory of job files into a store.
-pub(super) fn harvest(dir: &Path, store: &mut Store) -> Harvest {
+/// Reads a directory of job files, which are held against a budget, into a store.
+pub(super) fn harvest(dir: &Path, store: &mut Store, budget: &Budget) -> Harvest {
     let mut harvest = Harvest::default();
-    let read = job::load_dir(dir, &SystemHost, &mut |path, loaded| match loaded {
+    let host = WithBudget::new(&SystemHost, budget);
+    let read = job::load_dir(dir, &host, &mut |path, loaded| match loaded {
         Ok(loaded) => harvest.take_in(path, loaded, store),
         Err(problems) => {
             harvest.refused.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
@@ -46,11 +50,18 @@ pub(super) fn harvest(dir: &Path, store: &mut Store) -> Harvest {
         harvest.is_unreadable = true;
         harvest.problems.extend(problems.iter().map(ToString::to_string));
     }
+    harvest.least_claim = host.least_claim();
     harvest.jobs.sort_by(|a, b| a.name.cmp(&b.name));
     harvest
 }
 
 impl Harvest {
+    /// Adds the problem of a budget that no claim fits into.
+    pub(super) fn hold_against(&mut self, path: &Path, settings: &Settings, budget: &Budget) {
+        let problem = self.least_claim.and_then(|least| below_every_claim(path, settings, budget, least));
+        self.problems.extend(problem.map(|problem| problem.to_string()));
+    }
+
     fn take_in(&mut self, path: &Path, loaded: job::Loaded, store: &mut Store) {
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
@@ -80,7 +91,7 @@ impl Harvest {
 }
 
 impl Shell {
-    /// Reads the job files again. A file with a problem leaves the version in force that was loaded before.
+    /// Reads the job files and the budget again. A file with a problem leaves the version in force that was loaded before.
     pub(super) fn reload(&mut self) -> ReloadReport {
         self.notify_reloading();
         let report = self.read_again();
@@ -97,7 +108,10 @@ impl Shell {
                 return nothing_loaded(format!("no room for definitions: {error}"), self.engine.job_count());
             }
         };
-        let mut harvest = harvest(&places.jobs, &mut store);
+        let reread = self.read_settings();
+        let budget = reread.as_ref().map_or(&self.budget, |(_, budget)| budget);
+        let mut harvest = harvest(&places.jobs, &mut store, budget);
+        self.tell_of_settings(&reread, &mut harvest);
         if harvest.is_unreadable {
             // A directory that can't be read says nothing about its jobs: all of them stay.
             self.problems.clone_from(&harvest.problems);
@@ -114,6 +128,9 @@ impl Shell {
         self.refused = harvest.refused;
         self.lacks_room = false;
         self.has_guests = harvest.has_guests;
+        if let Ok((_, budget)) = reread {
+            self.budget_in_force(budget);
+        }
         self.handle(Event::Refused(Refused::Names(self.refused.iter().cloned().collect())));
         self.handle(Event::Load(harvest.jobs));
         self.warn_of_unheld_limits();

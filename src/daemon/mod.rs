@@ -23,6 +23,7 @@ mod requests;
 mod restore;
 mod rights;
 mod sampler;
+mod settings;
 mod settle;
 mod shell;
 mod signals;
@@ -105,6 +106,9 @@ fn run(mut options: Options) -> Result<(), Failure> {
     // First of all, for everything that is open now is an earlier ebbd's.
     let received = handover::receive(sys::listen::count(environment_variable));
     log_to_stderr(&options.log);
+    for warning in options.file.iter().flat_map(|file| &file.warnings) {
+        tracing::warn!("{warning}");
+    }
     let received = received.unwrap_or_else(|why| {
         tracing::warn!(
             "what an earlier ebbd has handed over is of no use, so this is a start as after a crash: {why}"

@@ -1,13 +1,13 @@
 //! How ebbd was called, and what its settings file adds. Flags win over the file, the file over the defaults.
 
 use std::ffi::OsString;
-use std::path::{Component, PathBuf};
-
-use serde::Deserialize;
+use std::path::PathBuf;
 
 use crate::exit;
-use crate::job::Millis;
+use crate::job::TextProblem;
 use crate::places::Places;
+use crate::settings::{self, FileRead};
+use crate::sys;
 
 /// What `ebbd --help` prints.
 pub const HELP: &str = "\
@@ -53,6 +53,10 @@ pub struct Options {
     pub strict: bool,
     /// How long the end of ebbd may take at most, in milliseconds.
     pub stop_within_ms: Option<u64>,
+    /// Whether the settings file was named, so that it has to be there.
+    pub is_config_named: bool,
+    /// What the settings file says, until the budget in it is in force.
+    pub file: Option<Box<FileRead>>,
 }
 
 /// What a command line asks for.
@@ -64,18 +68,16 @@ pub enum Command {
     Print(String),
 }
 
-/// Settings of `ebbd.toml`; each has a flag of the same name.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
+/// The flags that stand for a setting of the same name.
+#[derive(Debug, Default)]
+struct Flags {
     jobs: Option<PathBuf>,
     state: Option<PathBuf>,
     socket: Option<PathBuf>,
     group: Option<String>,
     cgroup: Option<PathBuf>,
     log: Option<String>,
-    strict: Option<bool>,
-    stop_within: Option<String>,
+    stop_within_ms: Option<u64>,
 }
 
 /// The places that hold where nothing is said.
@@ -102,7 +104,7 @@ pub struct Refused {
 /// An unknown flag, a file that can't be read, a setting that is not known.
 pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Result<Command, Refused> {
     use lexopt::prelude::{Long, Short};
-    let (mut flags, mut config, mut strict, mut user) = (File::default(), None, false, false);
+    let (mut flags, mut config, mut strict, mut user) = (Flags::default(), None, false, false);
     let mut is_probe = false;
     let mut parser = lexopt::Parser::from_iter(args);
     while let Some(arg) = parser.next().map_err(usage)? {
@@ -114,11 +116,21 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
             Long("group") => {
                 flags.group = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
             }
-            Long("cgroup") => flags.cgroup = Some(parser.value().map_err(usage)?.into()),
+            Long("cgroup") => {
+                let path = PathBuf::from(parser.value().map_err(usage)?);
+                settings::check_cgroup(&path).map_err(of_flag("cgroup"))?;
+                flags.cgroup = Some(path);
+            }
             Long("user") => user = true,
-            Long("log") => flags.log = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned()),
+            Long("log") => {
+                let level = parser.value().map_err(usage)?.to_string_lossy().into_owned();
+                settings::check_log(&level).map_err(of_flag("log"))?;
+                flags.log = Some(level);
+            }
             Long("stop-within") => {
-                flags.stop_within = Some(parser.value().map_err(usage)?.to_string_lossy().into_owned());
+                let time = parser.value().map_err(usage)?;
+                let time = settings::stop_within(&time.to_string_lossy());
+                flags.stop_within_ms = Some(time.map_err(of_flag("stop-within"))?);
             }
             Long("strict") => strict = true,
             Long("check-handover") => is_probe = true,
@@ -130,25 +142,33 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
         }
     }
     let defaults = if user { defaults.users } else { defaults.own };
-    check(&flags).map_err(|message| Refused { message, code: exit::USAGE })?;
-    let file = read(config, &defaults).map_err(|message| Refused { message, code: exit::CONFIG })?;
+    let is_config_named = config.is_some();
+    let config = config.unwrap_or(defaults.config);
+    let read = settings::read_file(&config, is_config_named, sys::memory::total_memory());
+    let mut read = read.map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Refused { message: problems.join("\n"), code: exit::CONFIG }
+    })?;
     if is_probe {
         let (version, format) = (env!("CARGO_PKG_VERSION"), super::handover::FORMAT);
         return Ok(Command::Print(format!("ebbd {version}\n{}{format}\n", super::handover::ANSWER)));
     }
+    let file = &mut read.settings;
     Ok(Command::Run(Options {
         places: Places {
-            config: defaults.config,
-            jobs: flags.jobs.or(file.jobs).unwrap_or(defaults.jobs),
-            state: flags.state.or(file.state).unwrap_or(defaults.state),
-            socket: flags.socket.or(file.socket).unwrap_or(defaults.socket),
+            config,
+            jobs: flags.jobs.or(file.jobs.take()).unwrap_or(defaults.jobs),
+            state: flags.state.or(file.state.take()).unwrap_or(defaults.state),
+            socket: flags.socket.or(file.socket.take()).unwrap_or(defaults.socket),
         },
-        group: flags.group.or(file.group),
-        cgroup: flags.cgroup.or(file.cgroup),
+        group: flags.group.or(file.group.take()),
+        cgroup: flags.cgroup.or(file.cgroup.take()),
         user,
-        log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+        log: flags.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
         strict: strict || file.strict.unwrap_or(false),
-        stop_within_ms: flags.stop_within.or(file.stop_within).and_then(|text| stop_within(&text).ok()),
+        stop_within_ms: flags.stop_within_ms.or(file.stop_within_ms),
+        is_config_named,
+        file: Some(Box::new(read)),
     }))
 }
 
@@ -156,51 +176,12 @@ fn usage(error: lexopt::Error) -> Refused {
     Refused { message: format!("{error}; `ebbd --help` lists what it takes"), code: exit::USAGE }
 }
 
-/// What can be wrong with a setting, wherever it was written.
-fn check(settings: &File) -> Result<(), String> {
-    if let Some(log) = &settings.log
-        && !["error", "warn", "info", "debug"].contains(&log.as_str())
-    {
-        return Err(format!("`{log}` is no log level; write error, warn, info or debug"));
+/// A value that a flag can't have.
+fn of_flag(name: &str) -> impl FnOnce(TextProblem) -> Refused {
+    move |problem| {
+        let help = problem.help.map_or_else(String::new, |help| format!("; {help}"));
+        Refused { message: format!("--{name}: {}{help}", problem.message), code: exit::USAGE }
     }
-    if let Some(cgroup) = &settings.cgroup {
-        let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
-        if cgroup.file_name().is_none() || !cgroup.components().all(is_plain) {
-            return Err(format!(
-                "`{}` is no control group for runs; write one such as ebb-runs.service or /jobs.slice/ebb.service",
-                cgroup.display()
-            ));
-        }
-    }
-    if let Some(text) = &settings.stop_within {
-        stop_within(text)?;
-    }
-    Ok(())
-}
-
-fn stop_within(text: &str) -> Result<u64, String> {
-    match text.parse::<Millis>() {
-        Ok(Millis(0)) => Err("--stop-within needs some time: write 25s".to_owned()),
-        Ok(Millis(ms)) => Ok(ms),
-        Err(problem) => {
-            Err(format!("--stop-within: {}; {}", problem.message, problem.help.unwrap_or_default()))
-        }
-    }
-}
-
-/// A settings file that was named must be there; the default one need not.
-fn read(named: Option<PathBuf>, defaults: &Places) -> Result<File, String> {
-    let path = named.as_ref().unwrap_or(&defaults.config);
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-            return Ok(File::default());
-        }
-        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
-    };
-    let file: File = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-    check(&file).map_err(|problem| format!("{}: {problem}", path.display()))?;
-    Ok(file)
 }
 
 #[cfg(test)]
@@ -280,7 +261,9 @@ mod tests {
         let file = dir.path().join("ebbd.toml");
         std::fs::write(&file, "jbos = \"/x\"\n").unwrap();
         let error = run(&[], file.to_str().unwrap()).unwrap_err();
-        assert!(error.contains("jbos") && error.contains("line 1"), "{error}");
+        let told =
+            "ebbd.toml:1:1: there is no key `jbos`\n  1 | jbos = \"/x\"\n    | ^^^^\nhelp: write `jobs`";
+        assert!(error.ends_with(told), "{error}");
         assert!(run(&["--config", "/nonexistent/x"], "/nonexistent/y").is_err());
         assert!(run(&[], "/nonexistent/y").is_ok());
         assert!(run(&["--jbos"], "/nonexistent/y").unwrap_err().contains("--help"));

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::engine::{Carried, Engine, Event, Exit, Process, Refused, Restored, RestoredRun};
+use crate::engine::{Budget, Carried, Engine, Event, Exit, Process, Refused, Restored, RestoredRun};
 use crate::exit;
 use crate::journal::record::{Event as Recorded, Opened, Record, RunId, Started, Usage};
 use crate::journal::{self, Inputs, State, Writer};
 use crate::limits;
+use crate::settings::Settings;
 use crate::sys;
 use crate::sys::users;
 use crate::words::{OutputTo, StopReason};
@@ -49,7 +50,7 @@ impl Shell {
             .create(&state)
             .map_err(Failure::os(format!("cannot make {}", state.display())))?;
         // Paths are written into the store and shown to people: whole ones, wherever ebbd was started.
-        for path in [&mut options.places.state, &mut options.places.jobs] {
+        for path in [&mut options.places.config, &mut options.places.state, &mut options.places.jobs] {
             *path = std::path::absolute(&*path).map_err(Failure::os("cannot tell the current directory"))?;
         }
         let (mut journal, mut known) =
@@ -59,7 +60,9 @@ impl Shell {
                 .map_err(Failure::os(format!("cannot write in {}", state.display())))?,
         );
         let goes_on = received.is_some();
-        let gathered = gather(&options, &mut store, received)?;
+        let file = options.file.take().unwrap_or_default();
+        let budget = file.settings.budget(sys::memory::total_memory());
+        let gathered = gather(&options, &mut store, received, &file.settings, &budget)?;
         let gate =
             Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
         let (own_user, _) =
@@ -85,6 +88,7 @@ impl Shell {
             clients: Vec::new(),
             waiting: Vec::new(),
             live: Vec::new(),
+            budget: Budget::default(),
             problems: gathered.problems,
             refused: gathered.refused,
             is_unreadable: gathered.is_unreadable,
@@ -101,6 +105,7 @@ impl Shell {
             is_stirred: true,
             options,
         };
+        shell.budget_in_force(budget);
         shell.note_opened();
         Ok(shell)
     }
@@ -268,7 +273,13 @@ fn open_journal(state: &Path, lock: Option<File>) -> Result<(Writer, State), Fai
     Ok((writer, known))
 }
 
-fn gather(options: &Options, store: &mut Store, received: Option<&mut Received>) -> Result<Harvest, Failure> {
+fn gather(
+    options: &Options,
+    store: &mut Store,
+    received: Option<&mut Received>,
+    settings: &Settings,
+    budget: &Budget,
+) -> Result<Harvest, Failure> {
     if let Some(received) = received {
         match received.in_force(store) {
             Ok(harvest) => return Ok(harvest),
@@ -277,7 +288,8 @@ fn gather(options: &Options, store: &mut Store, received: Option<&mut Received>)
             ),
         }
     }
-    let gathered = harvest(&options.places.jobs, store);
+    let mut gathered = harvest(&options.places.jobs, store, budget);
+    gathered.hold_against(&options.places.config, settings, budget);
     for problem in &gathered.problems {
         tracing::error!("{problem}");
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Now;
-use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
+use crate::engine::{Budget, ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
 use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
 use crate::sys;
@@ -47,6 +47,8 @@ pub(super) struct Shell {
     /// Who waits for the end of which run.
     pub(super) waiting: Vec<(RunId, ClientId)>,
     pub(super) live: Vec<Arc<Live>>,
+    /// What there is to give out by the settings.
+    pub(super) budget: Budget,
     /// What keeps job files from being in force, each as it is printed.
     pub(super) problems: Vec<String>,
     /// Names of the jobs whose files have problems, so that the version loaded before is in force.

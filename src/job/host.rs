@@ -1,5 +1,7 @@
 //! What the check of a job file must ask of the machine. The real answers come from `sys`; tests give their own.
 
+use super::units::Bytes;
+
 /// Why the daemon can't run a job as its `user` and `group`, in the words of whoever tried: one line, no full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CannotBecome {
@@ -7,6 +9,15 @@ pub enum CannotBecome {
     User(String),
     /// The group is the reason.
     Group(String),
+}
+
+/// Why no run could ever claim so much memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannotClaim {
+    /// Where there is less, such as `the budget has`.
+    pub there: String,
+    /// The most that can be claimed there.
+    pub most: Bytes,
 }
 
 /// The machine, as far as a job file depends on it.
@@ -35,6 +46,23 @@ pub trait Host {
     /// # Errors
     /// Why not: what was tried and what the kernel said, one line, no full stop.
     fn has_journal(&self) -> Result<(), String>;
+
+    /// Whether the settings have a pool of this name. Where no settings are known, nothing is said about it.
+    ///
+    /// # Errors
+    /// What to write instead, one line, no full stop.
+    fn check_pool(&self, _name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether a run can ever claim so many bytes, of this pool where one is named. Where no settings are known, nothing is
+    /// said about it.
+    ///
+    /// # Errors
+    /// What has less.
+    fn check_claim(&self, _bytes: u64, _pool: Option<&str>) -> Result<(), CannotClaim> {
+        Ok(())
+    }
 
     /// Whether everybody may write to job files and their directory. Only where the operator has said so, as for a
     /// volume of a container that has no other mode.

@@ -27,11 +27,12 @@ pub use check::{Checked, check_text};
 pub use definition::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, OnOom, Output, Retry, Timing};
 #[cfg(test)]
 pub(crate) use host::TestHost;
-pub use host::{CannotBecome, Host};
+pub use host::{CannotBecome, CannotClaim, Host};
 pub use keys::{DOCS, Doc, KEYS, Key, Omitted};
 pub use kinds::{Kind, Table};
 pub use load::{FileStamp, LoadResult, Loaded, load_dir, load_file};
 pub use name::{check_name, check_pool_name};
 pub use reference::reference_markdown;
 pub use signal::{signal_name, stop_signal};
-pub use units::{Bytes, Millis, Quota};
+pub(crate) use units::too_small;
+pub use units::{Bytes, Millis, Percent, Quota};

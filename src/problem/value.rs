@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
+use super::TextProblem;
 use super::hints::quoted;
 
 /// A value and where it stands.
@@ -19,6 +20,26 @@ pub(crate) fn found(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
     }
+}
+
+/// What to write for a value that should be true or false.
+pub(crate) fn as_flag(value: &DeValue<'_>) -> Option<String> {
+    let number = || value.as_integer().map(DeInteger::as_str);
+    match value.as_str().or_else(number)?.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some("true".to_owned()),
+        "false" | "no" | "off" | "0" => Some("false".to_owned()),
+        _ => None,
+    }
+}
+
+/// Whether a string has no control characters; NUL and newlines have no place in a path, a name or an argument.
+pub(crate) fn check_clean(text: &str) -> Result<(), TextProblem> {
+    let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control()) else { return Ok(()) };
+    let message = match c {
+        '\n' => "a line break has no place here".to_owned(),
+        _ => format!("a control character (U+{:04X}) has no place here", u32::from(c)),
+    };
+    Err(TextProblem { message, span: at..at + c.len_utf8(), help: None })
 }
 
 /// What to write for a value that should be a string: itself in quotes, where it is one word.

@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::limits::at_least;
 use crate::job::definition::OnOom;
+use crate::job::host::{CannotClaim, Host};
 use crate::job::kinds::Table::{Memory as InMemory, OnOom as InOnOom, Root};
 use crate::job::name::check_pool_name;
 use crate::job::read::Reader;
@@ -21,10 +22,16 @@ pub(super) fn priority(reader: &mut Reader<'_>) -> i8 {
     read.and_then(|read| i8::try_from(read.value).ok()).unwrap_or_default()
 }
 
-pub(super) fn pool(reader: &mut Reader<'_>) -> Option<String> {
-    let unquoted = |_: &DeValue<'_>, _: &str| None;
-    let parse = |text: &str| check_pool_name(text).map(|()| text.to_owned());
-    reader.string(Root, "pool", parse, unquoted).map(|read| read.value)
+/// `pool`, if the settings have it.
+pub(super) fn pool(reader: &mut Reader<'_>, host: &dyn Host) -> Option<String> {
+    let parse = |text: &str| {
+        check_pool_name(text)?;
+        host.check_pool(text).map(|()| text.to_owned()).map_err(|help| {
+            let message = format!("there is no pool `{text}` in ebbd's settings");
+            TextProblem::new(0..text.len(), message, help)
+        })
+    };
+    reader.string(Root, "pool", parse, |_, _| None).map(|read| read.value)
 }
 
 pub(super) fn queue_timeout(reader: &mut Reader<'_>) -> Option<u64> {
@@ -36,13 +43,23 @@ pub(super) fn queue_timeout(reader: &mut Reader<'_>) -> Option<u64> {
     Some(timeout.value)
 }
 
-/// `claim`, which is no more than `max`.
-pub(super) fn claim(reader: &mut Reader<'_>, max: Option<u64>) -> Option<u64> {
+/// `claim`, which is no more than `max` and can be had.
+pub(super) fn claim(
+    reader: &mut Reader<'_>,
+    max: Option<u64>,
+    pool: Option<&str>,
+    host: &dyn Host,
+) -> Option<u64> {
     let claim = at_least(reader, InMemory, "claim", MEMORY_MIN)?;
     if let Some(max) = max.filter(|max| claim.value > *max) {
         let message =
             format!("`memory.claim` is above `memory.max`: {} and {}", Bytes(claim.value), Bytes(max));
         let help = "a run never takes more than `max`: write what it takes on most days, or take `claim` out";
+        reader.report.error_help(&claim.span, message, help);
+    }
+    if let Err(CannotClaim { there, most }) = host.check_claim(claim.value, pool) {
+        let message = format!("`memory.claim` is more than {there}: {} and {most}", Bytes(claim.value));
+        let help = format!("no run would ever start: claim {most} or less, or change ebbd's settings");
         reader.report.error_help(&claim.span, message, help);
     }
     Some(claim.value)

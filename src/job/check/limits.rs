@@ -7,14 +7,14 @@ use crate::job::definition::{Cpu, Memory, Output};
 use crate::job::host::Host;
 use crate::job::kinds::Table::{self, Cpu as InCpu, Memory as InMemory, Output as InOutput, Root};
 use crate::job::read::{Read, Reader};
-use crate::job::units::{Bytes, Quota};
+use crate::job::units::{Bytes, Quota, too_small};
 use crate::limits::{
     CPU_WEIGHT_MAX, IDENTIFIER_MAX, MEMORY_MIN, NICE_RANGE, OOM_SCORE_ADJUST_RANGE, OUTPUT_KEEP_DEFAULT,
     OUTPUT_KEEP_MAX, OUTPUT_MAX_DEFAULT, OUTPUT_MAX_MIN, PIDS_MAX_MAX,
 };
 use crate::words::{EnforcementWish, OutputTo};
 
-pub(super) fn memory(reader: &mut Reader<'_>) -> Memory {
+pub(super) fn memory(reader: &mut Reader<'_>, pool: Option<&str>, host: &dyn Host) -> Memory {
     let max = at_least(reader, InMemory, "max", MEMORY_MIN);
     let high = at_least(reader, InMemory, "high", MEMORY_MIN);
     let swap_max = reader.size(InMemory, "swap-max", true);
@@ -38,7 +38,7 @@ pub(super) fn memory(reader: &mut Reader<'_>) -> Memory {
     }
     let limit = max.as_ref().map(|read| read.value);
     Memory {
-        claim: claims::claim(reader, limit),
+        claim: claims::claim(reader, limit, pool, host),
         on_oom: claims::on_oom(reader, limit),
         // A memory limit without one of swap is no limit where there is swap.
         swap_max: swap_max.map_or_else(|| max.as_ref().map(|_| 0), |read| read.value),
@@ -55,13 +55,8 @@ pub(super) fn at_least(reader: &mut Reader<'_>, table: Table, name: &str, least:
     if bytes >= least {
         return Some(Read { value: bytes, span: read.span });
     }
-    let message = format!("`{}.{name}` is smaller than {}: {} bytes", table.name(), Bytes(least), bytes);
-    // A number so small was meant in the unit that people think of memory in.
-    let written = reader.report.source.slice(&read.span).parse::<u16>();
-    let help = match written {
-        Ok(1..) => format!("write `{name} = \"{bytes}M\"` for mebibytes"),
-        Ok(0) | Err(_) => format!("write a size with its unit, like `{name} = \"512M\"`"),
-    };
+    let full_name = format!("{}.{name}", table.name());
+    let (message, help) = too_small(&full_name, bytes, least, reader.report.source.slice(&read.span));
     reader.report.error_help(&read.span, message, help);
     None
 }

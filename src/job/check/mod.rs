@@ -61,6 +61,8 @@ fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definit
     let timing = timing::timing(reader, &name, host);
     let overlap = timing::overlap(reader);
     let timeout_ms = timing::timeout(reader);
+    let pool = claims::pool(reader, host);
+    let memory = limits::memory(reader, pool.as_deref(), host);
     Definition {
         description: launch::description(reader),
         command: launch::command(reader),
@@ -80,14 +82,14 @@ fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definit
         grace_ms: timing::grace(reader).unwrap_or(GRACE_DEFAULT_MS),
         success_codes: launch::success_codes(reader),
         retry: timing::retry(reader),
-        memory: limits::memory(reader),
+        memory,
         cpu: limits::cpu(reader),
         pids_max: limits::pids_max(reader),
         nice: limits::nice(reader),
         oom_score_adjust: limits::oom_score_adjust(reader),
         enforcement: limits::enforcement(reader),
         priority: claims::priority(reader),
-        pool: claims::pool(reader),
+        pool,
         queue_timeout_ms: claims::queue_timeout(reader),
         output: limits::output(reader, host),
         accept: access::accept(reader),

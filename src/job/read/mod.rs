@@ -6,13 +6,13 @@ mod numbers;
 use std::ops::Range;
 use std::str::FromStr;
 
-use toml::de::{DeInteger, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::kinds::Table;
 use super::raw::{Entry, Raw};
 use crate::problem::hints::nearest;
 use crate::problem::report::Report;
-use crate::problem::value::{Value, as_string, found};
+use crate::problem::value::{Value, as_flag, as_string, check_clean, found};
 use crate::problem::{TextProblem, shown};
 use crate::words::UnknownWord;
 
@@ -75,14 +75,7 @@ impl<'t> Reader<'t> {
 
     /// true or false.
     pub(super) fn flag(&mut self, table: Table, name: &str) -> Option<bool> {
-        let help = |value: &DeValue<'_>, _: &str| {
-            let number = || value.as_integer().map(DeInteger::as_str);
-            match value.as_str().or_else(number)?.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" | "1" => Some("true".to_owned()),
-                "false" | "no" | "off" | "0" => Some("false".to_owned()),
-                _ => None,
-            }
-        };
+        let help = |value: &DeValue<'_>, _: &str| as_flag(value);
         self.take(table, name, |value| value.as_bool(), help).map(|read| read.value)
     }
 
@@ -93,16 +86,14 @@ impl<'t> Reader<'t> {
         self.is_clean(&read).then_some(read)
     }
 
-    /// Whether a string has no control characters; NUL and newlines have no place in a path, a name or an argument.
+    /// Whether a string has no control characters; a problem if it has.
     pub(super) fn is_clean(&mut self, read: &Read<&str>) -> bool {
-        let Some((at, c)) = read.value.char_indices().find(|(_, c)| c.is_control()) else { return true };
-        let message = match c {
-            '\n' => "a line break has no place here".to_owned(),
-            _ => format!("a control character (U+{:04X}) has no place here", u32::from(c)),
-        };
-        let problem = TextProblem { message, span: at..at + c.len_utf8(), help: None };
-        self.report.text_problem(&read.span, read.value, problem);
-        false
+        let problem = check_clean(read.value).err();
+        let is_clean = problem.is_none();
+        if let Some(problem) = problem {
+            self.report.text_problem(&read.span, read.value, problem);
+        }
+        is_clean
     }
 
     /// A string with a meaning of its own: a duration, a signal.

@@ -63,6 +63,18 @@ fn size_help(number: &str, unit: &str) -> String {
     }
 }
 
+/// What is wrong with the size `bytes` of a key, smaller than `least`, and what to write; `written` is how it stands there.
+pub(crate) fn too_small(full_name: &str, bytes: u64, least: u64, written: &str) -> (String, String) {
+    let message = format!("`{full_name}` is smaller than {}: {bytes} bytes", Bytes(least));
+    let name = full_name.rsplit('.').next().unwrap_or(full_name);
+    // A number so small was meant in the unit that people think of memory in.
+    let help = match written.parse::<u16>() {
+        Ok(1..) => format!("write `{name} = \"{bytes}M\"` for mebibytes"),
+        Ok(0) | Err(_) => format!("write a size with its unit, like `{name} = \"512M\"`"),
+    };
+    (message, help)
+}
+
 impl fmt::Display for Bytes {
     /// The largest unit that needs no more than two decimals and loses nothing: `1.5G`, else `1537M`, else bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,15 +4,18 @@
 mod bytes;
 mod millis;
 mod number;
+mod percent;
 mod quota;
 
 pub use bytes::Bytes;
+pub(crate) use bytes::too_small;
 pub use millis::Millis;
+pub use percent::Percent;
 pub use quota::Quota;
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Millis, Quota};
+    use super::{Bytes, Millis, Percent, Quota};
     use crate::limits::{CPU_QUOTA_MAX_MILLI, CPU_QUOTA_MIN_MILLI, DURATION_MAX_MS, SIZE_MAX};
 
     #[test]
@@ -27,6 +30,8 @@ mod tests {
             assert_eq!(time.to_string().parse(), Ok(time), "{time}");
             let quota = Quota(random.u32(CPU_QUOTA_MIN_MILLI..=CPU_QUOTA_MAX_MILLI));
             assert_eq!(quota.to_string().parse(), Ok(quota), "{quota}");
+            let percent = Percent(random.u16(1..=1000));
+            assert_eq!(percent.to_string().parse(), Ok(percent), "{percent}");
         }
     }
 
@@ -36,9 +41,13 @@ mod tests {
         let alphabet: Vec<char> = "0123456789..%% KMGTiBmshdwy-é日\0".chars().collect();
         for _ in 0..50_000 {
             let text: String = (0..random.usize(0..24)).map(|_| *random.choice(&alphabet).unwrap()).collect();
-            for problem in
-                [text.parse::<Bytes>().err(), text.parse::<Millis>().err(), text.parse::<Quota>().err()]
-            {
+            let problems = [
+                text.parse::<Bytes>().err(),
+                text.parse::<Millis>().err(),
+                text.parse::<Quota>().err(),
+                text.parse::<Percent>().err(),
+            ];
+            for problem in problems {
                 assert!(problem.is_none_or(|p| text.get(p.span).is_some()), "{text}");
             }
         }
