@@ -234,3 +234,16 @@ pub const ON_OOM_GROW_DEFAULT_MILLI: u32 = 1_500;
 pub const ON_OOM_GROW_RANGE_MILLI: std::ops::RangeInclusive<u32> = 1_001..=10_000;
 /// Default of the budget's `pressure`, in hundredths: the share of a second in which some process stood still for memory.
 pub const PRESSURE_DEFAULT_PERCENT: u8 = 15;
+/// How much waiting one step of `priority` counts for, in milliseconds.
+pub const PRIORITY_STEP_MS: u64 = 600_000;
+/// How long a run waits for memory before nothing passes it any more by being likely to end in time, in milliseconds.
+pub const FIRM_AFTER_MS: u64 = 600_000;
+/// How long until it is looked once more whether the host has memory again for a run that waits, in milliseconds; twice as
+/// long each time after that.
+pub const LOOK_AGAIN_MIN_MS: u64 = 1_000;
+/// The longest of these pauses, in milliseconds.
+pub const LOOK_AGAIN_MAX_MS: u64 = 16_000;
+/// How long starts are held back at least after the kernel's last notice of memory pressure, in milliseconds.
+pub const PRESSURE_QUIET_MS: u64 = 10_000;
+/// Starts are let go once the average pressure is this part of what holds them back.
+pub const PRESSURE_RELEASE_PART: u32 = 3;

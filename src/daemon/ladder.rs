@@ -147,7 +147,7 @@ impl Ladder {
                 "`enforcement = \"required\"`, and no cgroup here can hold {what}: {why}"
             )));
         }
-        let leaf = self.inner.leaf(run, &limits, is_required)?;
+        let leaf = self.inner.leaf(run, &self.with_priority(limits, job), is_required)?;
         let has_limit = job.memory.max.is_some() || job.memory.high.is_some();
         let rung = match self.enforcement() {
             // A v1 memory group makes a start half as long again, so a run without a memory limit is left out of it.
@@ -159,6 +159,13 @@ impl Ladder {
             | Enforcement::None) => rung,
         };
         Ok((leaf, rung))
+    }
+
+    /// With the share of CPU that follows from the job's priority, where that can be had: it is nobody's express wish.
+    fn with_priority(&self, limits: LeafLimits, job: &Definition) -> LeafLimits {
+        let Some(weight) = job.weight_of_priority() else { return limits };
+        let weighted = LeafLimits { cpu_weight: Some(weight), ..limits };
+        if self.inner.beyond(&weighted).len() > self.inner.beyond(&limits).len() { limits } else { weighted }
     }
 
     /// The tree of a run of an earlier ebbd, and its main process where that still lives.

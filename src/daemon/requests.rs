@@ -274,6 +274,7 @@ impl Shell {
                 let why = format!("{limit} runs of the job wait already, which is its `queue-limit`");
                 self.refuse(client, &Refusal::QueueFull(why));
             }
+            Decided::NeverFits { why } => self.refuse(client, &Refusal::NeverFits(why)),
             Decided::ShuttingDown => self.refuse(client, &Refusal::ShuttingDown),
             Decided::NotKept => {
                 let why = "it is done, but could not be written to the journal: should ebbd die before it can be, it is \

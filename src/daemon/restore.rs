@@ -171,11 +171,13 @@ impl Shell {
                 memory_max: None,
                 late_ms: 0,
                 unheld: Vec::new(),
+                victim: None,
             });
             return;
         };
         let job = self.definition(&started.job);
-        let memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
+        let mut memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
+        memory.max = self.engine.raised_max(run).or(memory.max);
         let to_file = job.as_ref().filter(|j| match j.output.to {
             OutputTo::File => true,
             // There was no journal when it started.

@@ -76,6 +76,7 @@ impl Shell {
             | Reply::NoSuchJob { .. }
             | Reply::NoSuchRun { .. }
             | Reply::QueueFull { .. }
+            | Reply::NeverFits { .. }
             | Reply::ShuttingDown
             | Reply::NotRecorded
             | Reply::NotKept => reply,

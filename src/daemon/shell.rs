@@ -131,6 +131,7 @@ impl Shell {
                     self.held.push(Held::Reply(client, Reply::NotRecorded));
                 }
                 Effect::Reply { client, reply } => self.held.push(Held::Reply(client, reply)),
+                Effect::Look => then.push(Event::Room(self.look_for_room())),
                 Effect::Exit => self.is_over = true,
             }
         }
@@ -208,7 +209,8 @@ impl Shell {
             | Recorded::Resumed { .. }
             | Recorded::Queued(_)
             | Recorded::Stopping(_)
-            | Recorded::Skipped(_) => return,
+            | Recorded::Skipped(_)
+            | Recorded::Pressure(_) => return,
         };
         if let Some(begun) = &self.begun {
             begun.forget(run);
@@ -267,7 +269,7 @@ impl Shell {
         let live = self.live.iter().find(|live| live.id == run);
         let memory_max = live.and_then(|live| live.memory.max);
         let unheld = live.map(|live| live.unheld.clone()).unwrap_or_default();
-        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld });
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim: None });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();
@@ -323,6 +325,10 @@ fn log(event: &Recorded) {
         Recorded::Stopping(stopping) => {
             tracing::info!(run = stopping.id, job = %stopping.job, "ending it: {}", stopping.reason);
         }
+        Recorded::Pressure(pressure) if pressure.holds => {
+            tracing::warn!("the host stands still for memory: nothing more is started until that has passed");
+        }
+        Recorded::Pressure(_) => tracing::info!("the memory pressure has passed: runs are started again"),
         Recorded::Opened(_)
         | Recorded::Job(_)
         | Recorded::JobRemoved { .. }

@@ -60,7 +60,8 @@ impl Shell {
 
     fn try_start(&self, order: &Order) -> Result<Watched, Obstacle> {
         let stored = self.store.get(order.definition);
-        let job = stored.map_err(Obstacle::to("read its definition back"))?.definition;
+        let mut job = stored.map_err(Obstacle::to("read its definition back"))?.definition;
+        job.memory.max = order.raised_max.or(job.memory.max);
         if !sys::descriptors::has_more_than(limits::DESCRIPTORS_FOR_CLIENTS) {
             return Err(Obstacle::scarce(format!(
                 "all but {} of ebbd's descriptors are in use (RLIMIT_NOFILE, or LimitNOFILE= of its unit)",

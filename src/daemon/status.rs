@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::clock::Wall;
+use crate::clock::{Mono, Wall};
 use crate::engine::{self, ClientId, JobIndex, JobView, RunView};
 use crate::job::Definition;
 use crate::learn::Learned;
@@ -175,9 +175,10 @@ impl Shell {
 }
 
 fn waits(waits: &engine::Waits) -> Waits {
-    let engine::Waits { since, resource, needs, free, behind, likely_in_ms, sentence } = waits.clone();
-    let now = crate::sys::clock::now().wall;
-    let likely_at = likely_in_ms.map(|ms| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)).to_string());
+    let engine::Waits { since, resource, needs, free, behind, likely, sentence } = waits.clone();
+    let now = crate::sys::clock::now();
+    let ahead_ms = |at: Mono| i64::try_from(at.0.saturating_sub(now.mono.0)).unwrap_or(i64::MAX);
+    let likely_at = likely.map(|at| now.wall.plus_ms(ahead_ms(at)).to_string());
     Waits { since: since.to_string(), resource, needs, free, behind, likely_at, sentence }
 }
 

@@ -45,7 +45,8 @@ impl Unwritten {
     pub(super) fn keep(&mut self, record: &Record) -> bool {
         let most = match &record.event {
             Event::Queued(queued) if queued.trigger == Trigger::Manual => return false,
-            Event::Skipped(_) => limits::UNWRITTEN_SKIPPED_MAX,
+            // What can be done without leaves room for what can not.
+            Event::Skipped(_) | Event::Pressure(_) => limits::UNWRITTEN_SKIPPED_MAX,
             Event::Opened(_)
             | Event::Job(_)
             | Event::JobRemoved { .. }
@@ -95,7 +96,7 @@ mod tests {
         let (trigger, reason) = (Trigger::Schedule, SkipReason::Running);
         Record {
             at: Wall(0),
-            event: Event::Skipped(Skipped { job: "a".into(), trigger, reason, slot: None }),
+            event: Event::Skipped(Skipped { job: "a".into(), trigger, reason, slot: None, detail: None }),
         }
     }
 

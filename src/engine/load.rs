@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use crate::clock::{Now, Wall};
-use crate::journal::record::{Event as Recorded, JobFacts, Queued, RunId, Started};
+use crate::journal::record::{Event as Recorded, JobFacts, Queued, RunId, Started, Usage};
 use crate::words::{Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::event::Loaded;
@@ -136,9 +136,14 @@ impl Engine {
 impl Engine {
     /// Gives the runs of an earlier ebbd the policies of their jobs.
     fn take_over(&mut self) {
-        for run in &mut self.runs {
-            let index = self.jobs.binary_search_by(|job| job.name.cmp(&run.job));
-            let policy = index.map_or_else(|_| Rc::clone(&run.policy), |i| Rc::clone(&self.jobs[i].policy));
+        for position in 0..self.runs.len() {
+            let run = &self.runs[position];
+            let index = self.find(&run.job);
+            // What it claimed is reckoned anew; nobody has written it down.
+            let claim = index.filter(|_| run.is_active()).map_or(0, |i| self.claim_of(i, run.raised_max).0);
+            let policy = index.map_or_else(|| Rc::clone(&run.policy), |i| Rc::clone(&self.jobs[i].policy));
+            let run = &mut self.runs[position];
+            run.claim = claim;
             run.take_over(policy);
         }
     }
@@ -159,7 +164,7 @@ impl Engine {
             .collect();
         for (id, why) in ended {
             let detail = sentence::of_stop(why, None);
-            let outcome = outcome(Exit::Unknown, Some(why), None, &[]);
+            let outcome = outcome(Exit::Unknown, Some(why), &Usage::default(), &[]);
             self.finish(id, End { detail, ..End::without_process(outcome, "") }, now, out);
         }
     }
@@ -220,6 +225,9 @@ fn restore(run: RestoredRun, now: Now) -> Run {
         payload,
         put_off: 0,
         lacks: None,
+        claim: 0,
+        turn: None,
+        hold: None,
         enforcement: started.map_or(crate::words::Enforcement::None, |(_, s)| s.enforcement),
         is_recorded: true,
         state,

@@ -104,6 +104,32 @@ impl Policy {
 }
 
 impl Policy {
+    /// The limit of the retry that follows a run which its own limit of `max` bytes has killed, at most `most` bytes. None
+    /// where no retry is left, or the limit can't grow any more.
+    #[must_use]
+    pub fn raised_max(&self, max: u64, most: Option<u64>) -> Option<u64> {
+        const PAGE: u64 = 4096;
+        let most = [self.on_oom.up_to, most].into_iter().flatten().min();
+        let grown = |max: u64| {
+            let grown = u128::from(max) * u128::from(self.on_oom.grow_milli) / 1000;
+            let grown = u64::try_from(grown).unwrap_or(u64::MAX).next_multiple_of(PAGE);
+            most.map_or(grown, |most| grown.min(most))
+        };
+        let mut limit = self.memory_max?;
+        // As many retries as it takes to get from the file's limit to that of the run have been made.
+        for _ in 0..self.on_oom.retry {
+            let next = grown(limit);
+            if next <= limit {
+                return None;
+            }
+            if limit >= max {
+                return Some(next);
+            }
+            limit = next;
+        }
+        None
+    }
+
     /// For a run of an earlier ebbd whose job is no longer defined: nothing by itself, the documented defaults else.
     pub(super) fn of_a_lost_job() -> Self {
         Self {

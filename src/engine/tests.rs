@@ -104,6 +104,7 @@ impl Rig {
             memory_max: None,
             late_ms: 0,
             unheld: Vec::new(),
+            victim: None,
         })
     }
 }
@@ -296,6 +297,7 @@ fn no_retry_follows_a_cancel_or_an_oom_kill() {
         memory_max: Some(1),
         late_ms: 0,
         unheld: Vec::new(),
+        victim: None,
     });
     assert_eq!(ends(&effects)[0].outcome, Outcome::OomKill);
     assert_eq!(rig.engine.run_counts(), (0, 0));

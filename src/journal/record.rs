@@ -54,6 +54,8 @@ pub enum Event {
     Finished(Finished),
     /// A trigger did not become a run.
     Skipped(Skipped),
+    /// Starts are held back because the host stands still for memory, or are no longer.
+    Pressure(Pressure),
 }
 
 impl Event {
@@ -69,6 +71,7 @@ impl Event {
         "stopping",
         "finished",
         "skipped",
+        "pressure",
     ];
 }
 
@@ -290,6 +293,13 @@ pub struct Usage {
     pub leftover: Option<u32>,
 }
 
+/// Memory pressure on the host began to hold back starts, or no longer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pressure {
+    /// Whether it holds them back from now on.
+    pub holds: bool,
+}
+
 /// A trigger did not become a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
@@ -302,4 +312,7 @@ pub struct Skipped {
     /// The slot that was skipped; of several that were missed, the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Wall>,
+    /// A sentence for people, where the reason alone does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }

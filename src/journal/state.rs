@@ -75,6 +75,7 @@ impl State {
             Event::Stopping(stopping) => self.stop(at, stopping),
             Event::Finished(finished) => self.finish(finished),
             Event::Skipped(skipped) => self.skip(skipped),
+            Event::Pressure(_) => {}
         }
     }
 

@@ -203,7 +203,7 @@ fn a_slot_is_dealt_with_by_a_run_or_a_skip_of_the_schedule_and_by_nothing_else()
     assert_eq!(last_after(queued(1, Trigger::Schedule, slot(10))), slot(10));
     assert_eq!(last_after(queued(2, Trigger::Retry, slot(5))), slot(10), "a retry carries an old slot");
     let skipped = |trigger, slot| {
-        Event::Skipped(Skipped { job: "a".into(), trigger, reason: SkipReason::Running, slot })
+        Event::Skipped(Skipped { job: "a".into(), trigger, reason: SkipReason::Running, slot, detail: None })
     };
     assert_eq!(last_after(skipped(Trigger::Schedule, slot(20))), slot(20));
     assert_eq!(last_after(skipped(Trigger::Retry, slot(30))), slot(20));
