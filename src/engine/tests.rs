@@ -9,7 +9,8 @@ use crate::journal::record::{
 use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::{
-    DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, Target,
+    DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, Room,
+    Target,
 };
 
 pub(super) const START: i64 = 1_800_000_000_000;
@@ -34,24 +35,32 @@ pub(super) struct Rig {
     pub(super) log: Vec<Effect>,
     /// Whether the journal takes nothing: then the test answers for it.
     is_full: bool,
+    /// What the host has left.
+    pub(super) room: Room,
 }
 
 pub(super) const HOUR: i64 = 3_600_000;
 
 impl Rig {
-    fn new(jobs: Vec<Loaded>) -> Self {
+    pub(super) fn new(jobs: Vec<Loaded>) -> Self {
         Self::restored(jobs, Restored::default())
     }
 
     fn restored(jobs: Vec<Loaded>, restored: Restored) -> Self {
         let now = Now { wall: Wall(START), mono: Mono(1_000_000_000) };
-        let mut rig = Self { engine: Engine::new(restored, 7), now, log: Vec::new(), is_full: false };
+        let mut rig = Self {
+            engine: Engine::new(restored, 7),
+            now,
+            log: Vec::new(),
+            is_full: false,
+            room: Room::default(),
+        };
         rig.send(Event::Load(jobs));
         rig
     }
 
     /// Hands in an event, answers what the shell would answer at once, and returns the effects.
-    fn send(&mut self, event: Event) -> Vec<Effect> {
+    pub(super) fn send(&mut self, event: Event) -> Vec<Effect> {
         let effects = self.engine.handle(self.now, event);
         for effect in &effects {
             if let Effect::Arm { job, after } = effect {
@@ -63,16 +72,18 @@ impl Rig {
         self.log.extend(effects.clone());
         let mut all = effects.clone();
         for effect in effects {
-            if let Effect::Record(Recorded::Queued(queued)) = effect
+            if let Effect::Record(Recorded::Queued(queued)) = &effect
                 && !self.is_full
             {
                 all.extend(self.send(Event::Recorded { run: queued.id }));
+            } else if effect == Effect::Look {
+                all.extend(self.send(Event::Room(self.room.clone())));
             }
         }
         all
     }
 
-    fn pass(&mut self, ms: u64) -> Vec<Effect> {
+    pub(super) fn pass(&mut self, ms: u64) -> Vec<Effect> {
         self.now.wall = self.now.wall.plus_ms(i64::try_from(ms).unwrap());
         self.now.mono = self.now.mono.plus_ms(ms);
         self.send(Event::Due)
@@ -83,7 +94,7 @@ impl Rig {
         self.send(Event::ClockSet)
     }
 
-    fn demand(&mut self, job: &str) -> Vec<Effect> {
+    pub(super) fn demand(&mut self, job: &str) -> Vec<Effect> {
         self.demand_with(job, Payload::default())
     }
 
@@ -91,21 +102,24 @@ impl Rig {
         self.send(Event::Demand { client: 1, job: job.to_owned(), payload, uid: 0 })
     }
 
-    fn started(&mut self, run: RunId) {
+    pub(super) fn started(&mut self, run: RunId) {
         let process = Process { pid: 100, start: 1 };
         self.send(Event::Started { run, process, enforcement: Enforcement::None, cgroups: Vec::new() });
     }
 
-    fn exited(&mut self, run: RunId, exit: Exit) -> Vec<Effect> {
-        self.send(Event::Exited {
-            run,
-            exit,
-            usage: Usage::default(),
-            memory_max: None,
-            late_ms: 0,
-            unheld: Vec::new(),
-            victim: None,
-        })
+    pub(super) fn exited(&mut self, run: RunId, exit: Exit) -> Vec<Effect> {
+        self.exited_with(run, exit, Usage::default(), None)
+    }
+
+    pub(super) fn exited_with(
+        &mut self,
+        run: RunId,
+        exit: Exit,
+        usage: Usage,
+        memory_max: Option<u64>,
+    ) -> Vec<Effect> {
+        let (late_ms, unheld) = (0, Vec::new());
+        self.send(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim: None })
     }
 }
 
@@ -113,17 +127,17 @@ fn stopping(run: RunId, reason: StopReason) -> Effect {
     Effect::Record(Recorded::Stopping(Stopping { id: run, job: "a".into(), reason }))
 }
 
-fn starts(effects: &[Effect]) -> Vec<RunId> {
+pub(super) fn starts(effects: &[Effect]) -> Vec<RunId> {
     let start = |e: &Effect| if let Effect::Start(order) = e { Some(order.run) } else { None };
     effects.iter().filter_map(start).collect()
 }
 
-fn skips(effects: &[Effect]) -> Vec<SkipReason> {
+pub(super) fn skips(effects: &[Effect]) -> Vec<SkipReason> {
     let skip = |e: &Effect| if let Effect::Record(Recorded::Skipped(s)) = e { Some(s.reason) } else { None };
     effects.iter().filter_map(skip).collect()
 }
 
-fn ends(effects: &[Effect]) -> Vec<Finished> {
+pub(super) fn ends(effects: &[Effect]) -> Vec<Finished> {
     let end = |e: &Effect| if let Effect::Record(Recorded::Finished(f)) = e { Some(f.clone()) } else { None };
     effects.iter().filter_map(end).collect()
 }

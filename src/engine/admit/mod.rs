@@ -8,6 +8,9 @@ mod hold;
 mod ledger;
 mod pressure;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -305,6 +308,9 @@ impl Engine {
 
     /// When time alone matters to what waits for memory.
     pub(super) fn wake_for_memory(&self) -> Option<Mono> {
+        if self.shutdown != Shutdown::No {
+            return None;
+        }
         let give_up = self.runs.iter().filter_map(gives_up_at).min();
         let pressure = self.pressure.as_ref().map(|pressure| pressure.until);
         [give_up, self.look_again, pressure].into_iter().flatten().min()
