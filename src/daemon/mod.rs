@@ -5,6 +5,7 @@ pub mod access;
 mod begun;
 mod carriers;
 mod client;
+mod doctor;
 pub mod environment;
 mod handover;
 mod history;
