@@ -211,7 +211,9 @@ impl Shell {
         let definition = self.needs(caller, job, Right::View)?;
         let no_output = || match run {
             Some(run) => Refusal::NoSuchRun(run),
-            None => Refusal::InvalidParameter(format!("`{job}` has no output yet")),
+            None => Refusal::InvalidParameter(format!(
+                "`{job}` has no output; `ebb history {job}` says how its runs ended"
+            )),
         };
         let file = self
             .outputs()
