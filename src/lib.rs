@@ -16,7 +16,7 @@
 //! | [`schedule`] | when: crontab grammar, zones and DST. PURE |
 //! | [`sys`] | the only place of system calls, `/proc`, `/sys` and unsafe code |
 //! | [`words`], [`clock`], [`limits`], [`exit`] | the vocabulary, the two clocks, every bound, every exit code |
-//! | [`host`], [`places`], [`hash`] | the machine's answers to the check of a job file, default places, a stable hash |
+//! | [`host`], [`places`], [`settings`], [`hash`] | the machine's answers to the check of a job file, default places, `ebbd.toml`, a stable hash |
 
 pub mod carrier;
 pub mod cli;
@@ -33,5 +33,6 @@ pub mod limits;
 pub mod places;
 pub mod protocol;
 pub mod schedule;
+pub mod settings;
 pub mod sys;
 pub mod words;

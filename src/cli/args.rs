@@ -211,7 +211,7 @@ pub(super) struct Plain {
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Where the job files are, if not where ebbd looks for them by itself
+    /// Where the job files are, if not where the settings of ebbd (ebbd.toml) say, or its default place
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
     /// Print JSON

@@ -1,4 +1,5 @@
-//! `ebb check`: every problem of the job files, as ebbd would see them, without ebbd.
+//! `ebb check`: every problem of the job files, as ebbd would see them, without ebbd. Looks where an ebbd without flags would
+//! look: where its settings say, else in its default place.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use crate::exit;
 use crate::host::{RootHost, SystemHost};
 use crate::job::{self, Host, Loaded, Problem};
 use crate::places::Places;
+use crate::settings::Settings;
 
 use super::args;
 use super::failure::{Done, Failure};
@@ -18,6 +20,11 @@ use super::screen::{BAD, LIVELY, NOTICE, Screen};
 /// What was found, as `--json` prints it.
 #[derive(Default, Serialize)]
 struct Findings {
+    /// The directory or file that was looked at; none where the settings can't be read.
+    path: Option<PathBuf>,
+    /// Whether it was a single file.
+    #[serde(skip)]
+    is_file: bool,
     /// Job files that were looked at.
     files: u64,
     /// Of these, how many can be used.
@@ -39,23 +46,49 @@ struct Found {
 }
 
 pub(super) fn run(args: &args::Check, screen: &mut Screen) -> Done {
-    let path = args.dir.clone().unwrap_or_else(default_directory);
-    let findings = look_at(&path, host_for(&path));
+    let uid = nix::unistd::geteuid().as_raw();
+    let own = Places::of(uid, |name| std::env::var_os(name).map(PathBuf::from));
+    run_in(args, &own, &Places::of(0, |_| None), screen)
+}
+
+/// The same where the places of an ebbd of one's own and those of the system's are told.
+pub(super) fn run_in(args: &args::Check, own: &Places, system: &Places, screen: &mut Screen) -> Done {
+    let findings = match args.dir.clone().map_or_else(|| directory(own, system), Ok) {
+        Ok(path) => look_at(path),
+        Err(problem) => Findings { problems: vec![*problem], ..Findings::default() },
+    };
     if args.json {
         screen.json(&findings)?;
     } else {
-        print(&findings, &path, screen)?;
+        print(&findings, screen)?;
     }
     let is_good = findings.problems.iter().all(|found| found.severity != "error");
     Ok(if is_good { exit::OK } else { exit::CONFIG })
 }
 
-/// The user's own, where there is one, else the system's.
-fn default_directory() -> PathBuf {
-    let own =
-        Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(PathBuf::from)).jobs;
-    let system = Places::of(0, |_| None).jobs;
-    if !own.exists() && system.exists() { system } else { own }
+/// The user's own, where there is one or the user's settings name one, else the system's.
+fn directory(own: &Places, system: &Places) -> Result<PathBuf, Box<Found>> {
+    let (named, default) = jobs_of(own)?;
+    if named || default.exists() || own == system {
+        return Ok(default);
+    }
+    let (_, systems) = jobs_of(system)?;
+    Ok(if systems.exists() { systems } else { default })
+}
+
+/// Where an ebbd with these places reads job files, and whether its settings say so.
+fn jobs_of(places: &Places) -> Result<(bool, PathBuf), Box<Found>> {
+    let problem = |message: String| Found {
+        path: places.config.clone(),
+        line: None,
+        col: None,
+        severity: "error",
+        printed: message.clone(),
+        message,
+        help: None,
+    };
+    let settings = Settings::read(None, places).map_err(|message| Box::new(problem(message)))?;
+    Ok((settings.jobs.is_some(), settings.jobs.unwrap_or_else(|| places.jobs.clone())))
 }
 
 /// What root has laid down is for root's ebbd, whoever looks at it.
@@ -66,13 +99,15 @@ fn host_for(path: &Path) -> &'static dyn Host {
     }
 }
 
-fn look_at(path: &Path, host: &dyn Host) -> Findings {
-    let mut findings = Findings::default();
-    if path.is_file() {
-        findings.add(job::load_file(path, host));
-    } else if let Err(problems) = job::load_dir(path, host, &mut |_, loaded| findings.add(loaded)) {
+fn look_at(path: PathBuf) -> Findings {
+    let (mut findings, host) = (Findings::default(), host_for(&path));
+    findings.is_file = path.is_file();
+    if findings.is_file {
+        findings.add(job::load_file(&path, host));
+    } else if let Err(problems) = job::load_dir(&path, host, &mut |_, loaded| findings.add(loaded)) {
         findings.problems.extend(problems.iter().map(Found::from));
     }
+    findings.path = Some(path);
     findings
 }
 
@@ -104,7 +139,7 @@ impl From<&Problem> for Found {
     }
 }
 
-fn print(findings: &Findings, path: &Path, screen: &mut Screen) -> Result<(), Failure> {
+fn print(findings: &Findings, screen: &mut Screen) -> Result<(), Failure> {
     for found in &findings.problems {
         // Its first line is the sentence; below it stand the line, the caret and the help.
         let style = if found.severity == "error" { BAD } else { NOTICE };
@@ -117,13 +152,18 @@ fn print(findings: &Findings, path: &Path, screen: &mut Screen) -> Result<(), Fa
     }
     let warnings = findings.problems.iter().filter(|found| found.severity != "error").count() as u64;
     let errors = findings.problems.len() as u64 - warnings;
-    let mut summary = figures::counted(findings.files, "job file");
-    summary += &format!(", {}", figures::counted(errors, "problem"));
+    let place = findings.path.as_ref().map(|path| path.display());
+    let mut summary = match &place {
+        Some(dir) if findings.files == 0 && errors == 0 => format!("no job file (*.toml) in {dir}"),
+        Some(file) if findings.is_file => format!("{file}: "),
+        Some(dir) => format!("{} in {dir}, ", figures::counted(findings.files, "job file")),
+        None => String::new(),
+    };
+    if findings.files > 0 || errors > 0 {
+        summary += &figures::counted(errors, "problem");
+    }
     if warnings > 0 {
         summary += &format!(", {}", figures::counted(warnings, "warning"));
-    }
-    if findings.files == 0 && errors == 0 {
-        summary = format!("no job file (*.toml) in {}", path.display());
     }
     let style = if errors > 0 { BAD } else { LIVELY };
     screen.say(&screen.look.paint(style, &summary))

@@ -6,6 +6,7 @@ mod begun;
 mod budget;
 mod carriers;
 mod client;
+mod doctor;
 pub mod environment;
 mod handover;
 mod history;

@@ -1,13 +1,14 @@
 //! How ebbd was called, and what its settings file adds. Flags win over the file, the file over the defaults.
 
 use std::ffi::OsString;
-use std::path::{Component, PathBuf};
-
-use serde::Deserialize;
+use std::path::PathBuf;
 
 use crate::exit;
-use crate::job::Millis;
 use crate::places::Places;
+use crate::settings::{Settings, stop_within};
+
+/// The control group of root's ebbd where none is named, if there is such a group.
+pub(super) const DEFAULT_GROUP: &str = "ebb";
 
 /// What `ebbd --help` prints.
 pub const HELP: &str = "\
@@ -64,20 +65,6 @@ pub enum Command {
     Print(String),
 }
 
-/// Settings of `ebbd.toml`; each has a flag of the same name.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
-    jobs: Option<PathBuf>,
-    state: Option<PathBuf>,
-    socket: Option<PathBuf>,
-    group: Option<String>,
-    cgroup: Option<PathBuf>,
-    log: Option<String>,
-    strict: Option<bool>,
-    stop_within: Option<String>,
-}
-
 /// The places that hold where nothing is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
@@ -102,7 +89,7 @@ pub struct Refused {
 /// An unknown flag, a file that can't be read, a setting that is not known.
 pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Result<Command, Refused> {
     use lexopt::prelude::{Long, Short};
-    let (mut flags, mut config, mut strict, mut user) = (File::default(), None, false, false);
+    let (mut flags, mut config, mut strict, mut user) = (Settings::default(), None, false, false);
     let mut is_probe = false;
     let mut parser = lexopt::Parser::from_iter(args);
     while let Some(arg) = parser.next().map_err(usage)? {
@@ -130,8 +117,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
         }
     }
     let defaults = if user { defaults.users } else { defaults.own };
-    check(&flags).map_err(|message| Refused { message, code: exit::USAGE })?;
-    let file = read(config, &defaults).map_err(|message| Refused { message, code: exit::CONFIG })?;
+    flags.check().map_err(|message| Refused { message, code: exit::USAGE })?;
+    let file = Settings::read(config.as_deref(), &defaults)
+        .map_err(|message| Refused { message, code: exit::CONFIG })?;
     if is_probe {
         let (version, format) = (env!("CARGO_PKG_VERSION"), super::handover::FORMAT);
         return Ok(Command::Print(format!("ebbd {version}\n{}{format}\n", super::handover::ANSWER)));
@@ -154,53 +142,6 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
 
 fn usage(error: lexopt::Error) -> Refused {
     Refused { message: format!("{error}; `ebbd --help` lists what it takes"), code: exit::USAGE }
-}
-
-/// What can be wrong with a setting, wherever it was written.
-fn check(settings: &File) -> Result<(), String> {
-    if let Some(log) = &settings.log
-        && !["error", "warn", "info", "debug"].contains(&log.as_str())
-    {
-        return Err(format!("`{log}` is no log level; write error, warn, info or debug"));
-    }
-    if let Some(cgroup) = &settings.cgroup {
-        let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
-        if cgroup.file_name().is_none() || !cgroup.components().all(is_plain) {
-            return Err(format!(
-                "`{}` is no control group for runs; write one such as ebb-runs.service or /jobs.slice/ebb.service",
-                cgroup.display()
-            ));
-        }
-    }
-    if let Some(text) = &settings.stop_within {
-        stop_within(text)?;
-    }
-    Ok(())
-}
-
-fn stop_within(text: &str) -> Result<u64, String> {
-    match text.parse::<Millis>() {
-        Ok(Millis(0)) => Err("--stop-within needs some time: write 25s".to_owned()),
-        Ok(Millis(ms)) => Ok(ms),
-        Err(problem) => {
-            Err(format!("--stop-within: {}; {}", problem.message, problem.help.unwrap_or_default()))
-        }
-    }
-}
-
-/// A settings file that was named must be there; the default one need not.
-fn read(named: Option<PathBuf>, defaults: &Places) -> Result<File, String> {
-    let path = named.as_ref().unwrap_or(&defaults.config);
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-            return Ok(File::default());
-        }
-        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
-    };
-    let file: File = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-    check(&file).map_err(|problem| format!("{}: {problem}", path.display()))?;
-    Ok(file)
 }
 
 #[cfg(test)]

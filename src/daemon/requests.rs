@@ -7,8 +7,8 @@ use crate::job::Definition;
 use crate::journal::record::{Payload, RunId};
 use crate::journal::{History, Query, Staged};
 use crate::protocol::{
-    DESCRIPTION, DoctorReport, HistoryQuery, INTERFACE, LogFile, NextReply, Refusal, Reply, Request, RunNow,
-    RunNowReply, SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
+    DESCRIPTION, HistoryQuery, INTERFACE, LogFile, NextReply, Refusal, Reply, Request, RunNow, RunNowReply,
+    SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
 };
 
 use super::access::{Caller, Right};
@@ -212,7 +212,9 @@ impl Shell {
         let definition = self.needs(caller, job, Right::View)?;
         let no_output = || match run {
             Some(run) => Refusal::NoSuchRun(run),
-            None => Refusal::InvalidParameter(format!("`{job}` has no output yet")),
+            None => Refusal::InvalidParameter(format!(
+                "`{job}` has no output; `ebb history {job}` says how its runs ended"
+            )),
         };
         let file = self
             .outputs()
@@ -228,27 +230,6 @@ impl Shell {
         let bytes = encode(&Reply { parameters: found, continues: false })
             .map_err(|e| Refusal::System(e.to_string()))?;
         self.send(client, Answer::WithFile { bytes, file: file.into() });
-        Ok(())
-    }
-
-    fn doctor(&mut self, client: ClientId, caller: &Caller) -> Handled<()> {
-        self.needs_control(caller, "see how ebbd stands")?;
-        let places = &self.options.places;
-        let report = DoctorReport {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            uid: self.gate.own_uid,
-            enforcement: self.ladder.enforcement().to_string(),
-            tracking: self.ladder.tracking(),
-            reasons: self.ladder.reasons().to_vec(),
-            jobs: places.jobs.display().to_string(),
-            state: places.state.display().to_string(),
-            job_count: self.engine.job_count() as u64,
-            problems: self.problems.clone(),
-            remarks: self.without_journal().into_iter().collect(),
-            unheld: self.unheld_limits(),
-        };
-        self.answer(client, &report);
         Ok(())
     }
 

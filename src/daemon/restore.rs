@@ -27,7 +27,7 @@ use super::ladder::Ladder;
 use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
 use super::notify::Notify;
-use super::options::Options;
+use super::options::{DEFAULT_GROUP, Options};
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
@@ -60,8 +60,7 @@ impl Shell {
         );
         let goes_on = received.is_some();
         let gathered = gather(&options, &mut store, received)?;
-        let gate =
-            Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
+        let gate = Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state, options.cgroup.as_deref());
@@ -291,7 +290,7 @@ fn gather(options: &Options, store: &mut Store, received: Option<&mut Received>)
 }
 
 /// The group that may do all. The default one need not exist, one that was named has to.
-fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
+fn control_group(options: &Options) -> Result<Option<u32>, Failure> {
     if let Some(group) = &options.group {
         // Not to be told is no word that there is none: it is tried again, as the service manager does.
         let gid = users::group_id(group)
@@ -302,9 +301,7 @@ fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
         });
     }
     let has_one = nix::unistd::geteuid().is_root() && !options.user;
-    let gid = users::group_id("ebb").ok().flatten().filter(|_| has_one);
-    options.group = gid.map(|_| "ebb".to_owned());
-    Ok(gid)
+    Ok(users::group_id(DEFAULT_GROUP).ok().flatten().filter(|_| has_one))
 }
 
 fn restored(known: &State) -> Restored {

@@ -73,23 +73,11 @@ impl Unwritten {
 mod tests {
     use super::*;
     use crate::clock::Wall;
-    use crate::journal::record::{Payload, Skipped};
+    use crate::journal::record::Skipped;
     use crate::words::SkipReason;
 
     fn queued(id: u64, trigger: Trigger) -> Record {
-        let queued = Queued {
-            id,
-            job: "a".into(),
-            trigger,
-            attempt: 1,
-            slot: None,
-            not_before: None,
-            uid: None,
-            retry_of: None,
-            raised_max_bytes: None,
-            payload: Payload::default(),
-        };
-        Record { at: Wall(0), event: Event::Queued(queued) }
+        Record { at: Wall(0), event: Event::Queued(Queued::plain(id, "a", trigger)) }
     }
 
     fn skipped() -> Record {

@@ -23,6 +23,8 @@ mod timing;
 mod view;
 
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;

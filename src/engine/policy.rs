@@ -1,6 +1,8 @@
 //! What the engine has to know of a job: the few bits that decide, without the text that only a run needs.
 //! Jobs with equal policies share one, so that a thousand jobs cost little.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -77,17 +79,31 @@ impl From<&Definition> for Policy {
     }
 }
 
-/// Returns the policy that is already shared by some job if it equals `policy`, else a new one.
-pub(super) fn share<'a>(policy: Policy, known: impl Iterator<Item = &'a Rc<Policy>>) -> Rc<Policy> {
-    for other in known {
-        if **other == policy {
-            return Rc::clone(other);
-        }
+/// The policies of a load, each under a hash of it: kept for as long as jobs come in.
+#[derive(Default)]
+pub(super) struct Shared(BTreeMap<u64, Rc<Policy>>);
+
+impl Shared {
+    /// Returns the policy that some job before has if it equals `policy`, else a new one. Should two that differ have one
+    /// hash, the later one is not shared.
+    pub(super) fn share(&mut self, policy: Policy) -> Rc<Policy> {
+        let known = self.0.entry(policy.hash()).or_insert_with(|| Rc::new(policy.clone()));
+        if **known == policy { Rc::clone(known) } else { Rc::new(policy) }
     }
-    Rc::new(policy)
 }
 
 impl Policy {
+    fn hash(&self) -> u64 {
+        let Self { enabled, scheduled, every_ms, at_start, jitter_ms, catch_up, overlap, .. } = self;
+        let Self { queue_limit, max_parallel, timeout_ms, grace_ms, retry, success_codes, .. } = self;
+        let Retry { attempts, delay_ms, backoff, max_delay_ms } = retry;
+        let mut hasher = DefaultHasher::new();
+        (enabled, scheduled, every_ms, at_start, jitter_ms, catch_up, overlap).hash(&mut hasher);
+        (queue_limit, max_parallel, timeout_ms, grace_ms, success_codes).hash(&mut hasher);
+        (attempts, delay_ms, backoff.to_bits(), max_delay_ms).hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// The delay before retry number `retry` (1 for the first), in milliseconds; `None` where no retry is left.
     #[must_use]
     pub fn retry_delay_ms(&self, retry: u32) -> Option<u64> {

@@ -4,7 +4,7 @@ use crate::clock::{Mono, Now, Wall};
 use crate::job::Retry;
 use crate::journal::State;
 use crate::journal::record::{
-    Event as Recorded, Finished, JobFacts, Payload, Record, RunId, Stopping, Usage,
+    Event as Recorded, Finished, JobFacts, Payload, Queued, Record, RunId, Stopping, Usage,
 };
 use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
@@ -57,6 +57,11 @@ impl Rig {
         };
         rig.send(Event::Load(jobs));
         rig
+    }
+
+    /// What the journal keeps of a job.
+    fn facts(&self, index: usize) -> JobFacts {
+        self.engine.jobs[index].record()
     }
 
     /// Hands in an event, answers what the shell would answer at once, and returns the effects.
@@ -347,7 +352,7 @@ fn a_demand_is_not_merged_into_a_retry_that_a_pause_holds_back() {
 fn what_was_made_up_for_is_not_made_up_for_again_by_the_next_ebbd() {
     for catch_up in [CatchUp::Once, CatchUp::None] {
         let jobs = || vec![loaded("a", Policy { catch_up, ..hourly() })];
-        let facts = Rig::new(jobs()).engine.facts(JobIndex(0)).unwrap();
+        let facts = Rig::new(jobs()).facts(0);
         let long_known = JobFacts { since: Wall(START - 50 * HOUR), ..facts };
         let mut journal = State::default();
         journal.apply(&Record { at: long_known.since, event: Recorded::Job(long_known) });
@@ -370,7 +375,7 @@ fn what_was_made_up_for_is_not_made_up_for_again_by_the_next_ebbd() {
 fn a_new_job_has_missed_nothing_and_a_known_one_makes_up_once() {
     let mut rig = Rig::new(vec![loaded("a", hourly())]);
     assert!(rig.pass(1).is_empty());
-    let facts = rig.engine.facts(JobIndex(0)).unwrap();
+    let facts = rig.facts(0);
     let late = JobFacts { since: Wall(START - 50 * HOUR), ..facts };
     let restored = Restored { jobs: vec![late], ..Restored::default() };
     let mut rig = Rig::restored(vec![loaded("a", hourly())], restored.clone());
@@ -418,7 +423,7 @@ fn every_counts_from_the_start_of_the_last_run_also_across_a_restart() {
     let last = rig.now.wall;
     rig.started(2);
     rig.exited(2, Exit::Code(0));
-    let facts = rig.engine.facts(JobIndex(0)).unwrap();
+    let facts = rig.facts(0);
     let mut again = Engine::new(Restored { jobs: vec![facts], ..Restored::default() }, 1);
     let now = Now { wall: last.plus_ms(200_000), mono: Mono(5) };
     let _ = again.handle(now, Event::Load(vec![loaded("a", every)]));
@@ -528,19 +533,8 @@ fn a_start_that_hangs_times_out_and_can_be_ended() {
 fn a_file_with_a_problem_at_the_start_loses_nothing_of_its_job() {
     let mut rig = Rig::new(vec![loaded("a", hourly())]);
     rig.send(Event::Pause { client: 1, job: "a".into() });
-    let facts = rig.engine.facts(JobIndex(0)).unwrap();
-    let queued = crate::journal::record::Queued {
-        id: 7,
-        job: "a".into(),
-        trigger: Trigger::Manual,
-        attempt: 1,
-        slot: None,
-        not_before: None,
-        uid: Some(0),
-        retry_of: None,
-        raised_max_bytes: None,
-        payload: Payload::default(),
-    };
+    let facts = rig.facts(0);
+    let queued = Queued { uid: Some(0), ..Queued::plain(7, "a", Trigger::Manual) };
     let run = super::RestoredRun { queued_at: rig.now.wall, queued, started: None, stopping: None };
     let mut engine = Engine::new(Restored { jobs: vec![facts], runs: vec![run], next_run: 8 }, 1);
     let _ = engine.handle(rig.now, Event::Refused(super::Refused::Names(vec!["a".into()])));
@@ -720,7 +714,7 @@ fn a_slot_that_was_dealt_with_late_is_not_repeated_by_the_next_ebbd_however_clos
         let wait = to_next_hour(&rig);
         rig.pass(wait + late);
         let dealt_with = |facts: JobFacts| facts.last_slot.unwrap().0;
-        let here = rig.engine.facts(JobIndex(1)).map(dealt_with).unwrap();
+        let here = dealt_with(rig.facts(1));
         let journal = journal_of(&rig.log);
         let there = journal.jobs.into_iter().find(|j| j.job == "b").map(dealt_with).unwrap();
         assert!(here - there < 1_000, "{late} ms late: {here} is {} ms after what is written", here - there);

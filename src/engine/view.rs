@@ -1,7 +1,7 @@
 //! What people may see of the engine: copies for `ebb status`, made when asked for.
 
 use crate::clock::{Mono, Wall};
-use crate::journal::record::{JobFacts, RunId};
+use crate::journal::record::RunId;
 use crate::learn::Learned;
 use crate::words::{ClaimSource, Trigger};
 
@@ -198,12 +198,6 @@ impl Engine {
     pub fn earliest(&self) -> Option<(&str, Wall)> {
         let due = self.jobs.iter().filter_map(|j| j.next.map(|n| (&*j.name, n.at)));
         due.min_by_key(|(_, at)| *at)
-    }
-
-    /// What the head of a new journal segment has to say about one job; none beyond the last.
-    #[must_use]
-    pub fn facts(&self, index: JobIndex) -> Option<JobFacts> {
-        self.jobs.get(index.0).map(super::job::Job::record)
     }
 }
 

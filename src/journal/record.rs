@@ -179,6 +179,25 @@ pub struct Queued {
     pub payload: Payload,
 }
 
+impl Queued {
+    /// A first try that stands for no slot, that nobody is known to have asked for, and that brings nothing along.
+    #[must_use]
+    pub fn plain(id: RunId, job: &str, trigger: Trigger) -> Self {
+        Self {
+            id,
+            job: job.to_owned(),
+            trigger,
+            attempt: 1,
+            slot: None,
+            not_before: None,
+            uid: None,
+            retry_of: None,
+            raised_max_bytes: None,
+            payload: Payload::default(),
+        }
+    }
+}
+
 /// The run's program was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {

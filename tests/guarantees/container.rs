@@ -246,7 +246,8 @@ fn limits_that_nothing_holds_are_said_at_the_load_by_doctor_by_status_and_in_the
     let status = |job: &str| container.call("Status", json!({ "job": job }))["job"]["unheld"].clone();
     assert_eq!((status("bound"), status("free")), (unheld.clone(), Value::Null));
     let doctor = container.call("Doctor", json!({}));
-    assert_eq!(doctor["unheld"], json!(["bound: [memory] high, [cpu], pids-max"]), "{doctor}");
+    let remark = "nothing here holds limits of bound: [memory] high, [cpu], pids-max";
+    assert_eq!(doctor["remarks"], json!([remark]), "{doctor}");
     assert_eq!(container.run("bound")["unheld"], unheld);
     assert_eq!(container.run("free")["unheld"], json!([]));
     let said = || container.files.log().matches("1 job with limits that nothing on this host holds").count();

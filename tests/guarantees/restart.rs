@@ -10,6 +10,7 @@ use crate::harness::{DEADLINE, Ebbd, is_alive, number_in, skips_without_root, wa
 use crate::helpers::gate::Gate;
 use crate::helpers::proc::kernel;
 use crate::helpers::records::{count, result};
+use crate::helpers::timeout;
 
 #[test]
 fn a_run_goes_on_while_ebbd_is_dead_and_the_next_one_takes_it_over_to_its_true_end() {
@@ -95,24 +96,7 @@ fn a_run_that_ended_while_nobody_was_there_is_ended_once_and_nothing_of_it_is_le
 
 #[test]
 fn what_is_left_of_a_timeout_counts_on_after_a_crash() {
-    let ebbd = Ebbd::prepare(&[]);
-    let asked = ebbd.path("asked");
-    let slow = format!("trap 'touch {}; exit' TERM; while :; do sleep 0.05; done", asked.display());
-    ebbd.write_job("slow", &format!("command = {}\ntimeout = \"4s\"\n", json!(["sh", "-c", slow])));
-    let mut ebbd = ebbd.go();
-    let begun = Instant::now();
-    let run = ebbd.demand("slow");
-    ebbd.until_started(run);
-    ebbd.crash();
-    // Two of the four seconds pass without anybody there.
-    std::thread::sleep(Duration::from_secs(2).saturating_sub(begun.elapsed()));
-    ebbd.restart();
-    let line = result(&ebbd, run);
-    assert_eq!(line["outcome"], "timeout", "{line}");
-    let started = line["started_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    let asked = jiff::Timestamp::try_from(std::fs::metadata(asked).unwrap().modified().unwrap()).unwrap();
-    let passed = asked.as_millisecond() - started.as_millisecond();
-    assert!((3900..5900).contains(&passed), "4 s from its start, not from the restart: {passed} ms");
+    timeout::counts_on_after(Ebbd::crash);
 }
 
 #[test]

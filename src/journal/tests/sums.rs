@@ -6,7 +6,7 @@ use super::story::Story;
 use super::*;
 use crate::journal::State;
 use crate::journal::codec::{from_line, to_line};
-use crate::journal::record::{Finished, JobFacts, Payload, Queued, Skipped, Started, Usage};
+use crate::journal::record::{Finished, JobFacts, Queued, Skipped, Started, Usage};
 use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
 
 fn sum<'a>(records: impl IntoIterator<Item = &'a Record>) -> State {
@@ -39,18 +39,7 @@ fn job(name: &str) -> Event {
 }
 
 fn queued(id: RunId, trigger: Trigger, slot: Option<Wall>) -> Event {
-    Event::Queued(Queued {
-        id,
-        job: "a".into(),
-        trigger,
-        attempt: 1,
-        slot,
-        not_before: None,
-        uid: None,
-        retry_of: None,
-        raised_max_bytes: None,
-        payload: Payload::default(),
-    })
+    Event::Queued(Queued { slot, ..Queued::plain(id, "a", trigger) })
 }
 
 fn started(id: RunId) -> Event {
