@@ -37,6 +37,8 @@ pub const REPLY_TIMEOUT_MS: u64 = 10_000;
 /// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
 /// milliseconds; then it goes all the same, and says so.
 pub const SETTLE_MS: u64 = 5_000;
+/// How long ebbd looks, once signals are held back for an upgrade, for those that have come before, in milliseconds.
+pub const SIGNALS_LOOK_MS: u64 = 1;
 /// How long a binary may take to say that it can take over from the ebbd that runs, in milliseconds; then it can't.
 pub const PROBE_TIMEOUT_MS: u64 = 10_000;
 /// As much of what it says is read, in bytes.

@@ -145,6 +145,7 @@ impl Loop {
     /// Carries the upgrade out that is due. Comes back only where it could not, and then ebbd goes on.
     pub(super) async fn upgrade(&mut self, shell: &mut Shell, listener: &UnixListener) {
         let Some((_, Some(binary))) = shell.upgrade.clone() else { return };
+        tracing::info!("coming to rest, for {} to take over", binary.display());
         let why = match self.come_to_rest(shell).await {
             Ok(()) => match take_my_place(shell, listener, &binary) {
                 Ok(never) => match never {},
@@ -152,12 +153,20 @@ impl Loop {
             },
             Err(why) => why,
         };
+        // First of all: what is started now must not inherit that signals are blocked, and those that came are heard next.
+        let _ = image::unblock_signals();
         shell.go_on();
         shell.not_upgraded(&why);
     }
 
-    /// Everything is between two steps after this.
+    /// Everything is between two steps after this, and signals wait in the kernel for whoever lets them through again.
     async fn come_to_rest(&mut self, shell: &mut Shell) -> Result<(), String> {
+        // One that would end ebbd later on is not taken here: then the next one hears it.
+        match self.signals.hold_back().await {
+            Ok(asks_to_end) if asks_to_end => return Err("it is about to end".to_owned()),
+            Ok(_) => {}
+            Err(error) => return Err(format!("signals can't be held back: {error}")),
+        }
         shell.hold_back();
         shell.pause_clients();
         if !self.settle(shell, |shell| shell.is_settled() && shell.has_paused_clients()).await {
@@ -213,13 +222,8 @@ fn take_my_place(
     let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| name != VARIABLE).collect();
     environment.push((VARIABLE.into(), number.into()));
     tracing::info!("executing {} in this one's place", binary.display());
-    // A signal that comes while nobody handles it would be the end.
     descriptors::restore();
-    let error = match image::block_signals() {
-        Ok(()) => image::replace(binary, &args, &environment),
-        Err(error) => error,
-    };
-    let _ = image::unblock_signals();
+    let error = image::replace(binary, &args, &environment);
     descriptors::raise(limits::DESCRIPTORS_MAX);
     handover::take_back(&named);
     Err(format!("{} can't be executed: {error}", binary.display()))
