@@ -11,7 +11,7 @@ use crate::journal::record::RunId;
 use crate::limits;
 use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
 use crate::sys::tree::Family;
-use crate::sys::{child, is_scarce, pidfd, proc};
+use crate::sys::{child, pidfd, proc};
 use crate::words::{Enforcement, EnforcementWish};
 
 use super::environment;
@@ -168,12 +168,10 @@ impl Ladder {
             None
         });
         let main = i32::try_from(process.pid).ok()?;
-        // First the descriptor, then the look at the start time: a pid that is reused in between is noticed.
+        // First the descriptor, then the look: a pid that is reused in between is noticed.
         let pidfd = pidfd::pidfd_open(main);
-        let is_it =
-            proc::pid_start_ticks(main).map_or_else(|e| is_scarce(&e), |start| start == process.start);
         let main_process = match pidfd {
-            _ if !is_it => Main::Gone,
+            _ if !pidfd::is_there(main, process.start) => Main::Gone,
             Ok(pidfd) => Main::Open(pidfd),
             Err(_) => Main::Number,
         };

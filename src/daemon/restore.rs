@@ -32,7 +32,7 @@ use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
-use super::watch::Watched;
+use super::watch::{Main, Watched};
 
 impl Shell {
     /// Opens the state directory and reads the journal and the job files. Nothing has started after it.
@@ -174,6 +174,9 @@ impl Shell {
             });
             return;
         };
+        // Its number may be another's by now.
+        let is_reaped = over.is_some_and(|over| over.ended.is_some());
+        let main = if is_reaped { Main::Gone } else { main };
         let job = self.definition(&started.job);
         let memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
         let to_file = job.as_ref().filter(|j| match j.output.to {

@@ -20,7 +20,8 @@ use tokio::time::timeout;
 use crate::engine::{ClientId, JobIndex};
 use crate::limits;
 use crate::protocol::Refusal;
-use crate::sys::{descriptors, image, pidfd};
+use crate::sys::pidfd::Aim;
+use crate::sys::{descriptors, image, proc};
 
 use super::access::Caller;
 use super::client::Client;
@@ -290,10 +291,16 @@ async fn ask(path: &Path) -> io::Result<String> {
         .stderr(writer)
         .spawn()?;
     // Reaped with the orphans, so that it is named by more than its number.
-    let process = i32::try_from(child.id()).map_err(io::Error::other).and_then(pidfd::pidfd_open)?;
+    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+    let (aim, start) = (Aim::at(pid)?, proc::pid_start_ticks(pid).ok());
     let patience = Duration::from_millis(limits::PROBE_TIMEOUT_MS);
     let said = timeout(patience, read_all(reader.into())).await;
-    let _ = pidfd::pidfd_signal(process.as_fd(), libc::SIGKILL);
+    let is_it = |aim: &Aim| {
+        matches!(aim, Aim::Descriptor(_)) || (start.is_some() && proc::pid_start_ticks(pid).ok() == start)
+    };
+    if let Some(aim) = aim.filter(is_it) {
+        let _ = aim.signal(pid, libc::SIGKILL);
+    }
     said.unwrap_or_else(|_| Err(io::Error::other(format!("no answer within {} s", patience.as_secs()))))
 }
 
