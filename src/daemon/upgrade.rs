@@ -168,6 +168,7 @@ impl Loop {
             Ok(_) => {}
             Err(error) => return Err(format!("signals can't be held back: {error}")),
         }
+        shell.notify_alive();
         shell.hold_back();
         shell.pause_clients();
         if !self.settle(shell, |shell| shell.is_settled() && shell.has_paused_clients()).await {
@@ -185,7 +186,10 @@ impl Loop {
             return Err("it is about to end".to_owned());
         }
         shell.put_calls_back();
-        shell.bring_to_disk().map_err(|e| format!("the journal can't be brought to disk: {e}"))
+        shell.bring_to_disk().map_err(|e| format!("the journal can't be brought to disk: {e}"))?;
+        // The next one reads the journal first.
+        shell.notify_alive();
+        Ok(())
     }
 }
 
