@@ -197,7 +197,10 @@ impl Shell {
             tree,
             stop_signal: over.map(|o| o.stop_signal).or(job.as_ref().map(|j| j.stop_signal)).unwrap_or(15),
             memory,
-            unheld: job.as_ref().map(|job| self.ladder.unheld(job)).unwrap_or_default(),
+            unheld: over
+                .and_then(|o| o.unheld.clone())
+                .or(job.as_ref().map(|j| self.ladder.unheld(j)))
+                .unwrap_or_default(),
             output,
             keep: over
                 .map(|o| o.keep)

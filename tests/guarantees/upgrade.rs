@@ -16,6 +16,7 @@ use crate::helpers::past;
 use crate::helpers::proc::{descriptors, kernel, python, settled_descriptors, status_number, wait_quiet};
 use crate::helpers::records::{count, result};
 use crate::helpers::stranger::{NOBODY, connect_as};
+use crate::helpers::tmpfs::on_small_disk;
 use crate::notify::Manager;
 
 const TRUE: &str = "command = [\"true\"]\n";
@@ -745,4 +746,67 @@ fn signs_of_life_go_on_through_an_upgrade_that_takes_longer_than_the_watchdog_wa
     let (code, said) = end_of(asking);
     assert_eq!(code, Some(0), "{said}");
     ebbd.call("Stop", json!({ "run": run })).unwrap();
+}
+
+#[test]
+fn a_run_that_is_being_ended_keeps_the_end_of_its_grace_whatever_its_job_says_by_now() {
+    let ebbd = with_own_binary(Ebbd::prepare(&[]));
+    let deaf = json!(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"]);
+    let job = |grace: &str| format!("command = {deaf}\ngrace = \"{grace}\"\n");
+    ebbd.write_job("deaf", &job("2s"));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("deaf");
+    ebbd.until("it to be up", || ebbd.output("deaf", run).contains("up"));
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+    let begun = Instant::now();
+    ebbd.write_job("deaf", &job("1h"));
+    ebbd.call("Reload", json!({})).unwrap();
+    upgrade(&ebbd);
+    upgrade(&ebbd);
+    assert_eq!(result(&ebbd, run)["outcome"], "canceled");
+    assert!(begun.elapsed() > Duration::from_millis(1500), "{:?} of 2 s of grace", begun.elapsed());
+}
+
+#[test]
+fn limits_that_nothing_held_when_a_run_started_are_in_its_record_whatever_its_job_says_by_now() {
+    if skips_without_root("upgrade::limits_that_nothing_held_when_a_run_started_are_in_its_record") {
+        return;
+    }
+    let ebbd = with_own_binary(Ebbd::prepare(&[])).run_as(65_534);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("bound", &format!("pids-max = 50\n{}", gate.job()));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("bound");
+    ebbd.until_started(run);
+    ebbd.write_job("bound", &gate.job());
+    ebbd.call("Reload", json!({})).unwrap();
+    upgrade(&ebbd);
+    gate.open();
+    let line = result(&ebbd, run);
+    assert_eq!((&line["outcome"], &line["unheld"]), (&json!("success"), &json!(["pids-max"])), "{line}");
+}
+
+#[test]
+fn a_job_for_which_there_was_no_room_is_loaded_when_there_is_some_also_after_an_upgrade() {
+    let test = "upgrade::a_job_for_which_there_was_no_room_is_loaded_when_there_is_some";
+    let Some((disk, ebbd)) = on_small_disk(test) else { return };
+    let ebbd = with_own_binary(ebbd);
+    // Larger than what is left for definitions; what else ebbd writes at a start is smaller.
+    let wide = json!({ "WIDE": "x".repeat(60_000) });
+    ebbd.write_job("large", &format!("{TRUE}environment = {{ WIDE = {} }}\n", wide["WIDE"]));
+    let mut ebbd = ebbd.go();
+    ebbd.run("large");
+    ebbd.crash();
+    let filler = disk.fill();
+    let full = std::fs::metadata(&filler).unwrap().len();
+    std::fs::File::options().write(true).open(&filler).unwrap().set_len(full - 40_000).unwrap();
+    ebbd.restart();
+    let has_job = |ebbd: &Ebbd| ebbd.call("Status", json!({"job": "large"})).is_ok();
+    assert!(!has_job(&ebbd), "there was room: {}", ebbd.log());
+    upgrade(&ebbd);
+    assert!(!has_job(&ebbd));
+    std::fs::remove_file(filler).unwrap();
+    ebbd.until("its job to be there, with nobody asking for it", || has_job(&ebbd));
+    assert_eq!(ebbd.run("large")["id"], 2);
+    drop(ebbd);
 }
