@@ -29,6 +29,7 @@ mod socket;
 mod start;
 mod status;
 pub mod store;
+mod sweep;
 mod talk;
 mod tree;
 mod turn;

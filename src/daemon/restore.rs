@@ -31,6 +31,7 @@ use super::options::Options;
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
+use super::sweep::sweep;
 use super::unwritten::Unwritten;
 use super::watch::{Main, Watched};
 
@@ -130,7 +131,7 @@ impl Shell {
         let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
             alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
-        self.ladder.sweep(&cgroups);
+        sweep(&self.ladder, &cgroups, &|run| known.runs.get(&run).is_some_and(|run| run.started.is_none()));
         let refused = if self.is_unreadable {
             Refused::All
         } else {
