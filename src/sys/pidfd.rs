@@ -73,6 +73,7 @@ impl Aim {
 #[must_use]
 pub fn is_there(pid: i32, start_ticks: u64) -> bool {
     match proc::pid_start_ticks(pid) {
+        _ if start_ticks == proc::START_OF_NOBODY => false,
         Ok(start) if start_ticks != proc::START_UNKNOWN => start == start_ticks,
         Ok(_) | Err(_) => leads_session(pid),
     }
@@ -159,7 +160,8 @@ mod tests {
         let run = start(&command(&["sleep", "60"]), None);
         exec_result(&run);
         assert!(is_there(run.pid, run.start_ticks) && is_there(run.pid, proc::START_UNKNOWN));
-        assert!(!is_there(run.pid, run.start_ticks + 1) && !has_ended(run.pid, proc::START_UNKNOWN));
+        assert!(!is_there(run.pid, run.start_ticks + 1) && !is_there(run.pid, proc::START_OF_NOBODY));
+        assert!(!has_ended(run.pid, run.start_ticks) && !has_ended(run.pid, proc::START_UNKNOWN));
         // One that began no session is no run.
         let mut other = Command::new("sleep").arg("60").spawn().unwrap();
         let number = i32::try_from(other.id()).unwrap();
