@@ -37,6 +37,8 @@ pub const REPLY_TIMEOUT_MS: u64 = 10_000;
 /// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
 /// milliseconds; then it goes all the same, and says so.
 pub const SETTLE_MS: u64 = 5_000;
+/// How long ebbd looks, once signals are held back for an upgrade, for those that have come before, in milliseconds.
+pub const SIGNALS_LOOK_MS: u64 = 1;
 /// How long a binary may take to say that it can take over from the ebbd that runs, in milliseconds; then it can't.
 pub const PROBE_TIMEOUT_MS: u64 = 10_000;
 /// As much of what it says is read, in bytes.
@@ -212,6 +214,9 @@ pub const EXIT_NOTE_MS: u64 = 10_000;
 /// How long the end of ebbd may take where it is the first process of a container and nothing else was said (`--stop-within`),
 /// in milliseconds: a second less than container engines give by default before they kill.
 pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
+/// How long a start of ebbd waits for what an earlier one has left in the control group of a run that starts again, in
+/// milliseconds; then that run is put off.
+pub const SWEEP_MS: u64 = 1_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;

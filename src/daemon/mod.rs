@@ -31,6 +31,7 @@ mod socket;
 mod start;
 mod status;
 pub mod store;
+mod sweep;
 mod talk;
 mod tree;
 mod turn;

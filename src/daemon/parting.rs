@@ -38,9 +38,12 @@ impl Loop {
             if is_settled(shell) {
                 return true;
             }
-            match tokio::time::timeout_at(deadline, self.input.recv()).await {
+            // The service manager hears that this takes a while, and not that ebbd hangs.
+            let until = shell.notify.due_at().map_or(deadline, |due| due.min(deadline));
+            match tokio::time::timeout_at(until, self.input.recv()).await {
                 Ok(input) => self.take_in(shell, input),
-                Err(_) => return false,
+                Err(_) if Instant::now() >= deadline => return false,
+                Err(_) => shell.notify_due(),
             }
         }
     }

@@ -31,8 +31,9 @@ use super::options::{DEFAULT_GROUP, Options};
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
+use super::sweep::sweep;
 use super::unwritten::Unwritten;
-use super::watch::Watched;
+use super::watch::{Main, Watched};
 
 impl Shell {
     /// Opens the state directory and reads the journal and the job files. Nothing has started after it.
@@ -129,7 +130,7 @@ impl Shell {
         let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
             alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
-        self.ladder.sweep(&cgroups);
+        sweep(&self.ladder, &cgroups, &|run| known.runs.get(&run).is_some_and(|run| run.started.is_none()));
         let refused = if self.is_unreadable {
             Refused::All
         } else {
@@ -174,6 +175,9 @@ impl Shell {
             });
             return;
         };
+        // Its number may be another's by now.
+        let is_reaped = over.is_some_and(|over| over.ended.is_some());
+        let main = if is_reaped { Main::Gone } else { main };
         let job = self.definition(&started.job);
         let mut memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
         memory.max = self.engine.raised_max(run).or(memory.max);
@@ -195,7 +199,10 @@ impl Shell {
             tree,
             stop_signal: over.map(|o| o.stop_signal).or(job.as_ref().map(|j| j.stop_signal)).unwrap_or(15),
             memory,
-            unheld: job.as_ref().map(|job| self.ladder.unheld(job)).unwrap_or_default(),
+            unheld: over
+                .and_then(|o| o.unheld.clone())
+                .or(job.as_ref().map(|j| self.ladder.unheld(j)))
+                .unwrap_or_default(),
             output,
             keep: over
                 .map(|o| o.keep)

@@ -23,7 +23,7 @@ use super::signals::{Signal, Signals};
 
 /// Everything that the loop waits for.
 pub(super) struct Loop {
-    signals: Signals,
+    pub(super) signals: Signals,
     pub(super) input: mpsc::UnboundedReceiver<Input>,
     wall: AsyncFd<WallTimer>,
     mono: AsyncFd<MonoTimer>,

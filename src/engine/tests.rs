@@ -518,6 +518,43 @@ fn a_stop_before_the_program_runs_is_carried_out_once_it_does() {
 }
 
 #[test]
+fn what_is_being_ended_keeps_its_time_in_the_ebbd_that_goes_on_and_an_older_form_has_it_reckoned() {
+    let graced = |grace_ms| vec![loaded("a", Policy { grace_ms, ..policy() })];
+    let mut rig = Rig::new(graced(2_000));
+    rig.demand("a");
+    rig.started(1);
+    rig.send(Event::Stop { client: 1, target: Target::Run(1) });
+    let log = rig.log.iter();
+    let mut journal = State::default();
+    for event in log.filter_map(|effect| if let Effect::Record(event) = effect { Some(event) } else { None })
+    {
+        journal.apply(&Record { at: rig.now.wall, event: event.clone() });
+    }
+    let run = &journal.runs[&1];
+    let run = super::RestoredRun {
+        queued_at: run.queued_at,
+        queued: run.queued.clone(),
+        started: run.started.as_ref().map(|start| (start.at, start.started.clone())),
+        stopping: run.stopping,
+    };
+    let restored = Restored { runs: vec![run], next_run: 2, ..Restored::default() };
+    let next = |carried: &serde_json::Value| {
+        let mut next = Rig::restored(graced(3_600_000), restored.clone());
+        next.engine.carry_on(serde_json::from_value(carried.clone()).unwrap());
+        next
+    };
+    let mut carried = serde_json::to_value(rig.engine.carried()).unwrap();
+    assert_eq!(next(&carried).pass(2_000), [Effect::Kill { run: 1 }]);
+    rig.pass(2_000);
+    let killed = serde_json::to_value(rig.engine.carried()).unwrap();
+    assert!(next(&killed).pass(4_000_000).is_empty(), "it was killed already");
+    carried["runs"][0].as_object_mut().unwrap().remove("end").unwrap();
+    let mut older = next(&carried);
+    assert!(older.pass(2_000).is_empty());
+    assert_eq!(older.pass(3_598_000), [Effect::Kill { run: 1 }]);
+}
+
+#[test]
 fn a_start_that_hangs_times_out_and_can_be_ended() {
     let timed = Policy { timeout_ms: Some(5_000), ..policy() };
     let mut rig = Rig::new(vec![loaded("a", timed)]);

@@ -188,17 +188,17 @@ fn a_soft_limit_of_cgroup_v1_is_not_taken_for_memory_high() {
 }
 
 /// A control group of the test's own in a v1 hierarchy; none where there is no such hierarchy here.
-struct Group(PathBuf);
+pub(crate) struct Group(PathBuf);
 
 impl Group {
-    fn make(controller: &str, name: &str) -> Option<Self> {
+    pub(crate) fn make(controller: &str, name: &str) -> Option<Self> {
         let dir = Path::new("/sys/fs/cgroup").join(controller);
         let dir = dir.join(format!("ebb-test-own-{}-{name}", std::process::id()));
         std::fs::create_dir(&dir).ok()?;
         dir.join("tasks").exists().then_some(Self(dir))
     }
 
-    fn write(&self, file: &str, value: &str) {
+    pub(crate) fn write(&self, file: &str, value: &str) {
         std::fs::write(self.0.join(file), value).unwrap();
     }
 
