@@ -210,6 +210,11 @@ impl Shell {
             | Recorded::Stopping(_)
             | Recorded::Skipped(_) => return,
         };
+        self.forget_note_of(run);
+    }
+
+    /// Nobody needs to know from its note that a run has begun.
+    pub(super) fn forget_note_of(&self, run: RunId) {
         if let Some(begun) = &self.begun {
             begun.forget(run);
         }

@@ -55,6 +55,7 @@ impl Shell {
         }
         self.outputs().discard(job, run);
         self.let_go(run);
+        self.forget_note_of(run);
         self.handle(Event::StartPutOff { run, lacks });
     }
 
