@@ -145,9 +145,11 @@ impl Shell {
             let id = run.queued.id;
             let over = over.iter().find(|over| over.id == id);
             self.take_over(id, &start.started, start.rebooted, over);
-            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not.
-            match run.stopping.filter(|_| over.is_none()) {
-                Some((_, StopReason::OverLimit)) => self.with_live(id, Live::kill),
+            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not. What the
+            // load has decided, such as that a newer run replaces this one, could not be carried out before.
+            let is_done = over.is_some() && run.stopping.is_some();
+            match self.engine.why_ending(id).filter(|_| !is_done) {
+                Some(StopReason::OverLimit) => self.with_live(id, Live::kill),
                 Some(_) => self.with_live(id, Live::ask_to_end),
                 None => {}
             }

@@ -2,7 +2,7 @@
 
 use crate::clock::{Mono, Wall};
 use crate::journal::record::{JobFacts, RunId};
-use crate::words::Trigger;
+use crate::words::{StopReason, Trigger};
 
 use super::event::DefinitionRef;
 use super::job::{Last, Next};
@@ -86,6 +86,12 @@ impl Engine {
     #[must_use]
     pub fn job_of(&self, run: RunId) -> Option<&str> {
         self.runs.iter().find(|r| r.id == run).map(|r| &*r.job)
+    }
+
+    /// Why a run is being ended, where it is.
+    #[must_use]
+    pub fn why_ending(&self, run: RunId) -> Option<StopReason> {
+        self.runs.iter().find(|r| r.id == run).and_then(Run::why)
     }
 
     /// How often a run's start was put off since it was last under way.
