@@ -149,10 +149,9 @@ pub const JOURNALD_RETRY_MS: u64 = 50;
 /// looks up who sent a line when it takes it.
 pub const JOURNALD_LINGER_MS: u64 = 2_000;
 /// How long ebbd waits at its end for the last lines of ended runs to reach the systemd journal, in milliseconds; then it
-/// ends without, and they are on their own.
+/// ends without, and they are on their own. Like each wait at its end it is shorter where the end has a bound
+/// (`--stop-within`) that comes before.
 pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
-/// The same where the end of ebbd has a bound (`--stop-within`), in milliseconds.
-pub const CARRIERS_TIMEOUT_BOUND_MS: u64 = 500;
 /// How long `ebb logs -f` waits after a run's end for its last lines to reach the systemd journal, in milliseconds; then
 /// it ends without.
 pub const JOURNALD_TAIL_MS: u64 = 5_000;

@@ -176,7 +176,7 @@ async fn serve(options: Options, mut received: Option<Received>) -> Result<(), F
     if shell.leaves_runs && !main.settle(&mut shell, Shell::is_settled).await {
         shell.warn_of_unsettled();
     }
-    shell.close();
+    shell.close(main.bounds);
     ended.map_err(Failure::os("the event loop can't go on"))
 }
 

@@ -28,6 +28,7 @@ use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
 use super::notify::Notify;
 use super::options::Options;
+use super::parting::{self, Bounds};
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
@@ -234,7 +235,7 @@ impl Shell {
     }
 
     /// The end: nothing of ebbd is left but its state.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, bounds: Bounds) {
         self.settle();
         self.make_durable();
         if !self.unwritten.is_empty() {
@@ -242,12 +243,8 @@ impl Shell {
         }
         self.close_socket();
         if !self.leaves_runs {
-            // Where the end has a bound, most of it has gone to the runs.
-            let patience_ms = match self.options.stop_within_ms {
-                Some(_) => limits::CARRIERS_TIMEOUT_BOUND_MS,
-                None => limits::CARRIERS_TIMEOUT_MS,
-            };
-            carriers::wait_for_all(&self.ladder, patience_ms);
+            let deadline = parting::by(limits::CARRIERS_TIMEOUT_MS, bounds.carry);
+            carriers::wait_for_all(&self.ladder, deadline.into());
         }
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();
