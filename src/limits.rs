@@ -121,9 +121,11 @@ pub const SLOT_APART_MS: i64 = 1_000;
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
 pub const DIRECTORY_TIMEOUT_MS: u64 = 5_000;
-/// How long nobody is asked after that, in milliseconds, so that an ebbd whose directory service is down serves all others;
-/// a run whose user is looked for meanwhile waits.
+/// How long nobody is asked after that, in milliseconds, so that who asks for users of a directory service that is down is told
+/// so at once; a run whose user is looked for meanwhile waits.
 pub const DIRECTORY_REST_MS: u64 = 30_000;
+/// Questions that they are asked by one process of ebbd's, one after the other; more wait for the next process.
+pub const DIRECTORY_QUESTIONS_MAX: usize = 256;
 /// Longest answer of theirs, in bytes; a longer one is no answer.
 pub const DIRECTORY_ANSWER_MAX: usize = 64 * 1024;
 

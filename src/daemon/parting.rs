@@ -94,6 +94,7 @@ impl Loop {
 
     /// Lets every client go, after it has been told what there is to tell.
     pub(super) async fn part(&mut self, shell: &mut Shell) {
+        shell.give_up_asking(true);
         self.hear_last_calls(shell).await;
         let mut left = std::mem::take(&mut shell.clients).len();
         let all_gone = tokio::time::timeout_at(by(limits::PART_TIMEOUT_MS, self.bounds.part), async {

@@ -21,6 +21,7 @@ use super::Failure;
 use super::access::Gate;
 use super::begun;
 use super::carriers;
+use super::directory::Asking;
 use super::handover::{self, Received};
 use super::input::Input;
 use super::ladder::Ladder;
@@ -97,6 +98,7 @@ impl Shell {
             fresh: Some((gathered.jobs, known)),
             is_over: false,
             leaves_runs: false,
+            asking: Asking::default(),
             pause: None,
             upgrade: None,
             is_stirred: true,

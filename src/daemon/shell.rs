@@ -17,6 +17,7 @@ use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
 use super::client::Answer;
+use super::directory::Asking;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::leave::Pause;
@@ -68,6 +69,8 @@ pub(super) struct Shell {
     pub(super) is_over: bool,
     /// Whether ebbd ends without its runs.
     pub(super) leaves_runs: bool,
+    /// What waits for a directory service.
+    pub(super) asking: Asking,
     /// What waits while ebbd is about to go.
     pub(super) pause: Option<Pause>,
     /// Who has asked for an upgrade, and the binary that can take over once that is known.
@@ -124,6 +127,10 @@ impl Shell {
                 Effect::Record(event) => self.record(now, event, &mut then),
                 Effect::Start(order) => self.start_order(*order),
                 Effect::Signal { run } => self.with_live(run, Live::ask_to_end),
+                // It waits for a directory service, and has nothing that could be killed.
+                Effect::Kill { run } if self.asking.forget_start(run) => {
+                    then.push(Event::StartPutOff { run, lacks: String::new() });
+                }
                 Effect::Kill { run } => self.with_live(run, Live::kill),
                 Effect::Reply { client, reply: Reply::Accepted { run, .. } }
                     if then.contains(&Event::NotRecorded { run }) =>

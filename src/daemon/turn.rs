@@ -185,7 +185,7 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
             shell.is_over = true;
             shell.notify_stopping();
         }
-        Signal::Reload => drop(shell.reload()),
+        Signal::Reload => shell.reload(),
         Signal::Child => shell.reap_orphans(),
     }
 }
@@ -201,6 +201,7 @@ pub(super) fn on_input(shell: &mut Shell, input: Input) {
         Input::MoreStatus { client, caller, next } => shell.more_status(client, &caller, next),
         Input::Paused(client) => shell.paused(client),
         Input::Probed { found } => shell.probed(found),
+        Input::Answered(answers) => shell.answered(answers),
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),

@@ -178,10 +178,10 @@ fn a_run_that_could_not_begin_is_not_taken_for_one_that_has_after_a_crash() {
     {
         return;
     }
-    let job = "command = [\"true\"]\nuser = \"61236\"\ngroup = \"61236\"\n";
+    let job = "command = [\"true\"]\nuser = \"61239\"\ngroup = \"61236\"\n";
     let mut ebbd = Ebbd::prepare(&[("job", job)]).under(&["prlimit", "--nproc=1"]).go();
     // As above: its exec is refused, the last step of all.
-    let mut others = vec![Sleeper::start(61_236), Sleeper::start(61_236)];
+    let mut others = vec![Sleeper::start(61_239), Sleeper::start(61_239)];
     let run = ebbd.demand("job");
     ebbd.until("it to wait", || lack(&ebbd.status("job")).is_some_and(|lacks| lacks.contains("execute")));
     ebbd.crash();
