@@ -169,6 +169,8 @@ pub const END_MARGIN_MS: u64 = 30_000;
 pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Size at which the journal is rotated, in bytes.
 pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;
+/// As much of a full segment is read at once for the head of the next one, in bytes; in between everybody else is served.
+pub const JOURNAL_TALLY_STEP: u64 = 64 * 1024;
 /// Journal segments kept, the live one counted; the oldest beyond it is removed.
 pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 /// Longest journal line, in bytes, its newline counted; a longer one is not written, and one that is found is skipped

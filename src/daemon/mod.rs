@@ -23,6 +23,7 @@ mod parting;
 mod requests;
 mod restore;
 mod rights;
+mod rotate;
 mod sampler;
 mod settle;
 mod shell;

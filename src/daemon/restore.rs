@@ -95,6 +95,7 @@ impl Shell {
             held: Vec::new(),
             staged: None,
             ended: Vec::new(),
+            tally: None,
             fresh: Some((gathered.jobs, known)),
             is_over: false,
             leaves_runs: false,
@@ -210,30 +211,6 @@ impl Shell {
         tracing::info!(run, job = %started.job, pid = started.pid, "taken over from an earlier ebbd");
         self.live.push(Arc::clone(&live));
         tokio::spawn(Watched { live, main, exec_status: None, input: self.input.clone() }.watch());
-    }
-
-    /// The journal goes on in a new segment whose head says all that is still true; whether it does.
-    pub(super) fn rotate(&mut self) -> bool {
-        let mut state = State::default();
-        let now = sys::clock::now().wall;
-        let rotated = journal::replay(self.journal.dir(), &mut |record| state.apply(&record))
-            .map_err(|e| e.to_string())
-            .and_then(|_| {
-                // What a failed sync has not brought to disk can be gone from memory, too.
-                let (waiting, active) = self.engine.run_counts();
-                if self.journal.is_suspect()
-                    && self.unwritten.is_empty()
-                    && state.runs.len() != waiting + active
-                {
-                    return Err("it does not read as it was written".to_owned());
-                }
-                let opened = state.opened.clone().ok_or("it has no beginning")?;
-                self.journal.rotate(now, state.snapshot(now, opened)).map_err(|e| e.to_string())
-            });
-        if let Err(error) = &rotated {
-            tracing::error!("cannot begin a new segment of the journal: {error}");
-        }
-        rotated.is_ok()
     }
 
     /// The end: nothing of ebbd is left but its state.

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Now;
 use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
-use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
+use crate::journal::{HistoryLine, Inputs, Staged, State, Tally, Writer};
 use crate::sys;
 use crate::sys::spawn::Begun;
 use crate::sys::users::User;
@@ -64,6 +64,8 @@ pub(super) struct Shell {
     pub(super) staged: Option<Staged>,
     /// Runs whose payloads go, once their ends, and the retries that share the payloads, are on disk.
     pub(super) ended: Vec<RunId>,
+    /// How far the sum of a journal that is full has come.
+    pub(super) tally: Option<Box<Tally>>,
     /// What was read at the start, until it is in force.
     pub(super) fresh: Option<(Vec<Loaded>, State)>,
     pub(super) is_over: bool,

@@ -99,6 +99,8 @@ impl Loop {
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(Instant::now)),
                     if self.accept_from.is_some() => self.guard(shell, None),
+                // Between two pieces of a rotation everybody else has a turn.
+                () = tokio::task::yield_now(), if shell.tally.is_some() => {}
                 // Nothing else may happen for hours: what waits for room on the disk is tried again.
                 () = tokio::time::sleep_until(self.room_from.unwrap_or_else(Instant::now)),
                     if self.room_from.is_some() => {
