@@ -123,9 +123,11 @@ pub const SLOT_APART_MS: i64 = 1_000;
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
 pub const DIRECTORY_TIMEOUT_MS: u64 = 5_000;
-/// How long nobody is asked after that, in milliseconds, so that an ebbd whose directory service is down serves all others;
-/// a run whose user is looked for meanwhile waits.
+/// How long nobody is asked after that, in milliseconds, so that who asks for users of a directory service that is down is told
+/// so at once; a run whose user is looked for meanwhile waits.
 pub const DIRECTORY_REST_MS: u64 = 30_000;
+/// Questions that they are asked by one process of ebbd's, one after the other; more wait for the next process.
+pub const DIRECTORY_QUESTIONS_MAX: usize = 256;
 /// Longest answer of theirs, in bytes; a longer one is no answer.
 pub const DIRECTORY_ANSWER_MAX: usize = 64 * 1024;
 
@@ -151,10 +153,9 @@ pub const JOURNALD_RETRY_MS: u64 = 50;
 /// looks up who sent a line when it takes it.
 pub const JOURNALD_LINGER_MS: u64 = 2_000;
 /// How long ebbd waits at its end for the last lines of ended runs to reach the systemd journal, in milliseconds; then it
-/// ends without, and they are on their own.
+/// ends without, and they are on their own. Like each wait at its end it is shorter where the end has a bound
+/// (`--stop-within`) that comes before.
 pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
-/// The same where the end of ebbd has a bound (`--stop-within`), in milliseconds.
-pub const CARRIERS_TIMEOUT_BOUND_MS: u64 = 500;
 /// How long `ebb logs -f` waits after a run's end for its last lines to reach the systemd journal, in milliseconds; then
 /// it ends without.
 pub const JOURNALD_TAIL_MS: u64 = 5_000;
@@ -170,6 +171,8 @@ pub const END_MARGIN_MS: u64 = 30_000;
 pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Size at which the journal is rotated, in bytes.
 pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;
+/// As much of a full segment is read at once for the head of the next one, in bytes; in between everybody else is served.
+pub const JOURNAL_TALLY_STEP: u64 = 64 * 1024;
 /// Journal segments kept, the live one counted; the oldest beyond it is removed.
 pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 /// Longest journal line, in bytes, its newline counted; a longer one is not written, and one that is found is skipped

@@ -13,7 +13,9 @@ use crate::protocol::{
 
 use super::access::{Caller, Right};
 use super::client::Answer;
+use super::directory::Deferred;
 use super::history::{HistoryStream, Search};
+use super::leave::Call;
 use super::shell::{Shell, Wish};
 
 type Handled<T> = Result<T, Refusal>;
@@ -28,6 +30,10 @@ impl Shell {
         more: bool,
         staged: Option<Staged>,
     ) {
+        if !self.knows_all_for(caller, &request) {
+            let caller = Arc::clone(caller);
+            return self.defer(Deferred::Call(Call { client, caller, request, more, staged }));
+        }
         if let Err(refusal) = self.try_call(client, caller, request, more, staged) {
             tracing::debug!(client, uid = caller.uid, "refused: {refusal}");
             self.refuse(client, &refusal);
@@ -59,8 +65,13 @@ impl Shell {
             Request::Logs { job, run } => self.logs(client, caller, &job, run),
             Request::Reload => {
                 self.needs_control(caller, "reload job files")?;
-                let report = self.reload();
-                self.answer(client, &report);
+                match self.try_reload() {
+                    Some(report) => self.answer(client, &report),
+                    None => {
+                        let call = Call { client, caller: Arc::clone(caller), request, more, staged };
+                        self.defer(Deferred::Call(call));
+                    }
+                }
                 Ok(())
             }
             Request::Upgrade => self.ask_upgrade(client, caller),

@@ -21,6 +21,7 @@ use super::Failure;
 use super::access::Gate;
 use super::begun;
 use super::carriers;
+use super::directory::Asking;
 use super::handover::{self, Received};
 use super::input::Input;
 use super::ladder::Ladder;
@@ -28,6 +29,7 @@ use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
 use super::notify::Notify;
 use super::options::{DEFAULT_GROUP, Options};
+use super::parting::{self, Bounds};
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
@@ -93,9 +95,11 @@ impl Shell {
             held: Vec::new(),
             staged: None,
             ended: Vec::new(),
+            tally: None,
             fresh: Some((gathered.jobs, known)),
             is_over: false,
             leaves_runs: false,
+            asking: Asking::default(),
             pause: None,
             upgrade: None,
             is_stirred: true,
@@ -145,9 +149,11 @@ impl Shell {
             let id = run.queued.id;
             let over = over.iter().find(|over| over.id == id);
             self.take_over(id, &start.started, start.rebooted, over);
-            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not.
-            match run.stopping.filter(|_| over.is_none()) {
-                Some((_, StopReason::OverLimit)) => self.with_live(id, Live::kill),
+            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not. What the
+            // load has decided, such as that a newer run replaces this one, could not be carried out before.
+            let is_done = over.is_some() && run.stopping.is_some();
+            match self.engine.why_ending(id).filter(|_| !is_done) {
+                Some(StopReason::OverLimit) => self.with_live(id, Live::kill),
                 Some(_) => self.with_live(id, Live::ask_to_end),
                 None => {}
             }
@@ -215,32 +221,8 @@ impl Shell {
         tokio::spawn(Watched { live, main, exec_status: None, input: self.input.clone() }.watch());
     }
 
-    /// The journal goes on in a new segment whose head says all that is still true; whether it does.
-    pub(super) fn rotate(&mut self) -> bool {
-        let mut state = State::default();
-        let now = sys::clock::now().wall;
-        let rotated = journal::replay(self.journal.dir(), &mut |record| state.apply(&record))
-            .map_err(|e| e.to_string())
-            .and_then(|_| {
-                // What a failed sync has not brought to disk can be gone from memory, too.
-                let (waiting, active) = self.engine.run_counts();
-                if self.journal.is_suspect()
-                    && self.unwritten.is_empty()
-                    && state.runs.len() != waiting + active
-                {
-                    return Err("it does not read as it was written".to_owned());
-                }
-                let opened = state.opened.clone().ok_or("it has no beginning")?;
-                self.journal.rotate(now, state.snapshot(now, opened)).map_err(|e| e.to_string())
-            });
-        if let Err(error) = &rotated {
-            tracing::error!("cannot begin a new segment of the journal: {error}");
-        }
-        rotated.is_ok()
-    }
-
     /// The end: nothing of ebbd is left but its state.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, bounds: Bounds) {
         self.settle();
         self.make_durable();
         if !self.unwritten.is_empty() {
@@ -248,12 +230,8 @@ impl Shell {
         }
         self.close_socket();
         if !self.leaves_runs {
-            // Where the end has a bound, most of it has gone to the runs.
-            let patience_ms = match self.options.stop_within_ms {
-                Some(_) => limits::CARRIERS_TIMEOUT_BOUND_MS,
-                None => limits::CARRIERS_TIMEOUT_MS,
-            };
-            carriers::wait_for_all(&self.ladder, patience_ms);
+            let deadline = parting::by(limits::CARRIERS_TIMEOUT_MS, bounds.carry);
+            carriers::wait_for_all(&self.ladder, deadline.into());
         }
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();

@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Now;
 use crate::engine::{ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
-use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
+use crate::journal::{HistoryLine, Inputs, Staged, State, Tally, Writer};
 use crate::sys;
 use crate::sys::spawn::Begun;
 use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
 use super::client::Answer;
+use super::directory::Asking;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::leave::Pause;
@@ -63,11 +64,15 @@ pub(super) struct Shell {
     pub(super) staged: Option<Staged>,
     /// Runs whose payloads go, once their ends, and the retries that share the payloads, are on disk.
     pub(super) ended: Vec<RunId>,
+    /// How far the sum of a journal that is full has come.
+    pub(super) tally: Option<Box<Tally>>,
     /// What was read at the start, until it is in force.
     pub(super) fresh: Option<(Vec<Loaded>, State)>,
     pub(super) is_over: bool,
     /// Whether ebbd ends without its runs.
     pub(super) leaves_runs: bool,
+    /// What waits for a directory service.
+    pub(super) asking: Asking,
     /// What waits while ebbd is about to go.
     pub(super) pause: Option<Pause>,
     /// Who has asked for an upgrade, and the binary that can take over once that is known.
@@ -124,6 +129,10 @@ impl Shell {
                 Effect::Record(event) => self.record(now, event, &mut then),
                 Effect::Start(order) => self.start_order(*order),
                 Effect::Signal { run } => self.with_live(run, Live::ask_to_end),
+                // It waits for a directory service, and has nothing that could be killed.
+                Effect::Kill { run } if self.asking.forget_start(run) => {
+                    then.push(Event::StartPutOff { run, lacks: String::new() });
+                }
                 Effect::Kill { run } => self.with_live(run, Live::kill),
                 Effect::Reply { client, reply: Reply::Accepted { run, .. } }
                     if then.contains(&Event::NotRecorded { run }) =>
@@ -212,6 +221,11 @@ impl Shell {
             | Recorded::Skipped(_)
             | Recorded::Pressure(_) => return,
         };
+        self.forget_note_of(run);
+    }
+
+    /// Nobody needs to know from its note that a run has begun.
+    pub(super) fn forget_note_of(&self, run: RunId) {
         if let Some(begun) = &self.begun {
             begun.forget(run);
         }

@@ -10,9 +10,11 @@ use crate::learn::Learned;
 use crate::protocol::{
     JobStatus, LastRun, LearnedStatus, MemoryStatus, Refusal, Reply, RunStatus, StatusReply, Waits, encode,
 };
+use crate::sys::users;
 
 use super::access::{Caller, Right};
 use super::client::Answer;
+use super::directory::Deferred;
 use super::names::Book;
 use super::shell::Shell;
 use super::store::Stored;
@@ -46,7 +48,11 @@ impl Shell {
     /// The next job from `from` on that the caller may see; the problems after the last.
     pub(super) fn more_status(&mut self, client: ClientId, caller: &Arc<Caller>, from: usize) {
         for next in from..self.engine.job_count() {
+            let asked = users::asked();
             match self.visible_status(caller, JobIndex(next)) {
+                Ok(None) if users::asked() != asked => {
+                    return self.defer(Deferred::Status { client, caller: Arc::clone(caller), next });
+                }
                 Ok(None) => {}
                 Ok(Some(status)) => {
                     let parameters = StatusReply { job: Some(status), problems: Vec::new() };

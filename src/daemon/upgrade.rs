@@ -12,18 +12,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
-use tokio::net::unix::pipe::Receiver;
-use tokio::time::timeout;
 
 use crate::engine::{ClientId, JobIndex};
 use crate::limits;
 use crate::protocol::Refusal;
-use crate::sys::pidfd::Aim;
-use crate::sys::{descriptors, image, proc};
+use crate::sys::{descriptors, image};
 
 use super::access::Caller;
+use super::beside;
 use super::client::Client;
 use super::handover::{self, ANSWER, Awaits, FORMAT, Handover, VARIABLE, What};
 use super::input::Input;
@@ -287,32 +284,11 @@ fn check(path: &Path) -> Result<(), String> {
 
 /// Runs it with `--check-handover`; all that it says, up to a bound and for so long.
 async fn ask(path: &Path) -> io::Result<String> {
-    let (reader, writer) = io::pipe()?;
-    let child = Command::new(path)
-        .args(std::env::args_os().skip(1))
-        .arg("--check-handover")
-        .env_remove(VARIABLE)
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .spawn()?;
-    // Reaped with the orphans, so that it is named by more than its number.
-    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-    let (aim, start) = (Aim::at(pid)?, proc::pid_start_ticks(pid).ok());
+    let (pipe, end) = io::pipe()?;
+    let mut command = Command::new(path);
+    command.args(std::env::args_os().skip(1)).arg("--check-handover").env_remove(VARIABLE);
+    command.stdin(Stdio::null()).stdout(end.try_clone()?).stderr(end);
     let patience = Duration::from_millis(limits::PROBE_TIMEOUT_MS);
-    let said = timeout(patience, read_all(reader.into())).await;
-    let is_it = |aim: &Aim| {
-        matches!(aim, Aim::Descriptor(_)) || (start.is_some() && proc::pid_start_ticks(pid).ok() == start)
-    };
-    if let Some(aim) = aim.filter(is_it) {
-        let _ = aim.signal(pid, libc::SIGKILL);
-    }
-    said.unwrap_or_else(|_| Err(io::Error::other(format!("no answer within {} s", patience.as_secs()))))
-}
-
-async fn read_all(pipe: OwnedFd) -> io::Result<String> {
-    let pipe = Receiver::from_owned_fd(pipe)?;
-    let mut said = Vec::new();
-    pipe.take(limits::PROBE_ANSWER_MAX).read_to_end(&mut said).await?;
+    let said = beside::all_it_says(command, pipe, limits::PROBE_ANSWER_MAX, patience).await?;
     Ok(String::from_utf8_lossy(&said).into_owned())
 }

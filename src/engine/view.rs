@@ -3,7 +3,7 @@
 use crate::clock::{Mono, Wall};
 use crate::journal::record::RunId;
 use crate::learn::Learned;
-use crate::words::{ClaimSource, Trigger};
+use crate::words::{ClaimSource, StopReason, Trigger};
 
 use super::event::DefinitionRef;
 use super::job::{Last, Next};
@@ -172,6 +172,12 @@ impl Engine {
     #[must_use]
     pub fn raised_max(&self, run: RunId) -> Option<u64> {
         self.runs.iter().find(|r| r.id == run).and_then(|r| r.raised_max)
+    }
+
+    /// Why a run is being ended, where it is.
+    #[must_use]
+    pub fn why_ending(&self, run: RunId) -> Option<StopReason> {
+        self.runs.iter().find(|r| r.id == run).and_then(Run::why)
     }
 
     /// How often a run's start was put off since it was last under way.

@@ -337,6 +337,46 @@ fn a_stop_that_was_promised_is_carried_out_by_the_next_ebbd_and_what_was_stopped
 }
 
 #[test]
+fn a_run_that_the_start_of_ebbd_replaces_is_asked_to_end_and_has_its_grace() {
+    let ebbd = Ebbd::prepare(&[]);
+    let asked = |job: &str| ebbd.path(&format!("{job}-asked"));
+    let polite = |job: &str, more: &str| {
+        let script = format!(
+            "trap 'touch {}; exit' TERM; echo up; while :; do sleep 0.05; done",
+            asked(job).display()
+        );
+        let command = json!(["sh", "-c", script]);
+        ebbd.write_job(job, &format!("command = {command}\noverlap = \"replace\"\ngrace = \"5s\"\n{more}"));
+    };
+    polite("booted", "at-start = true\n");
+    polite("wanted", "");
+    let asked = ["booted", "wanted"].map(asked);
+    let mut ebbd = ebbd.go();
+    let (booted, wanted) = (1, ebbd.demand("wanted"));
+    ebbd.until("both to be up", || {
+        ebbd.output("booted", booted).contains("up") && ebbd.output("wanted", wanted).contains("up")
+    });
+    ebbd.until_started(booted);
+    ebbd.until_started(wanted);
+    ebbd.crash();
+    // As if ebbd had died as soon as a demand was on disk, which replaces what runs.
+    let at = jiff::Timestamp::now();
+    let newer = json!({"at": format!("{at:.3}"), "event": "queued", "id": 3, "job": "wanted", "trigger": "manual", "attempt": 1});
+    let records = ebbd.journal().into_iter().chain([newer]);
+    let text: String = records.map(|record| format!("{record}\n")).collect();
+    std::fs::write(ebbd.path("state/journal.jsonl"), text).unwrap();
+    ebbd.restart();
+    for (run, asked) in [booted, wanted].into_iter().zip(asked) {
+        let line = result(&ebbd, run);
+        assert_eq!(line["outcome"], "canceled", "{line}");
+        assert!(asked.exists(), "it was never asked, only killed: {line}");
+    }
+    ebbd.until("what replaces them to run", || {
+        ["booted", "wanted"].iter().all(|job| ebbd.status(job)["runs"][0]["state"] == "running")
+    });
+}
+
+#[test]
 fn a_run_that_had_begun_when_ebbd_died_is_taken_over_and_not_started_again() {
     let ebbd = Ebbd::prepare(&[]);
     let gate = Gate::closed(ebbd.path("gate"));
