@@ -14,7 +14,7 @@ endif
 RELEASE_FLAGS := -C target-feature=+crt-static -C relocation-model=static
 
 .DEFAULT_GOAL := help
-.PHONY: help build release deb demo test test-vm bench bench-quick lint fmt docs deny install clean
+.PHONY: help build release deb demo test test-vm simulate bench bench-quick lint fmt docs deny install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: ## all tests; what needs root is named where it is skipped
 
 test-vm: ## the installed ebb on a real systemd, in two guests under QEMU
 	@tests/vm/run.sh
+
+simulate: ## memory scheduling at full size: 10,000 jobs for a week, and a rush of them, against what can't be beaten
+	EBB_SIMULATE_LARGE=1 $(CARGO) test --locked --profile simulate --test admission -- --nocapture --test-threads 1
 
 bench: release ## figures at rest, latency, throughput, beside cron and a C daemon; written to bench/
 	$(PYTHON) bench/run.py --ebbd dist/ebbd --ebb dist/ebb --out bench

@@ -39,6 +39,8 @@ pub const REPLY_TIMEOUT_MS: u64 = 10_000;
 /// How long ebbd waits, before it goes without its runs, for those that are about to start or have just ended, in
 /// milliseconds; then it goes all the same, and says so.
 pub const SETTLE_MS: u64 = 5_000;
+/// How long ebbd looks, once signals are held back for an upgrade, for those that have come before, in milliseconds.
+pub const SIGNALS_LOOK_MS: u64 = 1;
 /// How long a binary may take to say that it can take over from the ebbd that runs, in milliseconds; then it can't.
 pub const PROBE_TIMEOUT_MS: u64 = 10_000;
 /// As much of what it says is read, in bytes.
@@ -123,9 +125,11 @@ pub const SLOT_APART_MS: i64 = 1_000;
 pub const CLOCK_BACK_MS: i64 = 600_000;
 /// How long `getent` or `id` may take to answer for a directory service, in milliseconds; then the user counts as unknown.
 pub const DIRECTORY_TIMEOUT_MS: u64 = 5_000;
-/// How long nobody is asked after that, in milliseconds, so that an ebbd whose directory service is down serves all others;
-/// a run whose user is looked for meanwhile waits.
+/// How long nobody is asked after that, in milliseconds, so that who asks for users of a directory service that is down is told
+/// so at once; a run whose user is looked for meanwhile waits.
 pub const DIRECTORY_REST_MS: u64 = 30_000;
+/// Questions that they are asked by one process of ebbd's, one after the other; more wait for the next process.
+pub const DIRECTORY_QUESTIONS_MAX: usize = 256;
 /// Longest answer of theirs, in bytes; a longer one is no answer.
 pub const DIRECTORY_ANSWER_MAX: usize = 64 * 1024;
 
@@ -151,10 +155,9 @@ pub const JOURNALD_RETRY_MS: u64 = 50;
 /// looks up who sent a line when it takes it.
 pub const JOURNALD_LINGER_MS: u64 = 2_000;
 /// How long ebbd waits at its end for the last lines of ended runs to reach the systemd journal, in milliseconds; then it
-/// ends without, and they are on their own.
+/// ends without, and they are on their own. Like each wait at its end it is shorter where the end has a bound
+/// (`--stop-within`) that comes before.
 pub const CARRIERS_TIMEOUT_MS: u64 = 2_000;
-/// The same where the end of ebbd has a bound (`--stop-within`), in milliseconds.
-pub const CARRIERS_TIMEOUT_BOUND_MS: u64 = 500;
 /// How long `ebb logs -f` waits after a run's end for its last lines to reach the systemd journal, in milliseconds; then
 /// it ends without.
 pub const JOURNALD_TAIL_MS: u64 = 5_000;
@@ -170,6 +173,8 @@ pub const END_MARGIN_MS: u64 = 30_000;
 pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Size at which the journal is rotated, in bytes.
 pub const JOURNAL_SEGMENT_MAX: u64 = 16 * 1024 * 1024;
+/// As much of a full segment is read at once for the head of the next one, in bytes; in between everybody else is served.
+pub const JOURNAL_TALLY_STEP: u64 = 64 * 1024;
 /// Journal segments kept, the live one counted; the oldest beyond it is removed.
 pub const JOURNAL_SEGMENTS_KEEP: usize = 8;
 /// Longest journal line, in bytes, its newline counted; a longer one is not written, and one that is found is skipped
@@ -214,6 +219,9 @@ pub const EXIT_NOTE_MS: u64 = 10_000;
 /// How long the end of ebbd may take where it is the first process of a container and nothing else was said (`--stop-within`),
 /// in milliseconds: a second less than container engines give by default before they kill.
 pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
+/// How long a start of ebbd waits for what an earlier one has left in the control group of a run that starts again, in
+/// milliseconds; then that run is put off.
+pub const SWEEP_MS: u64 = 1_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;
@@ -240,3 +248,16 @@ pub const ON_OOM_GROW_DEFAULT_MILLI: u32 = 1_500;
 pub const ON_OOM_GROW_RANGE_MILLI: std::ops::RangeInclusive<u32> = 1_001..=10_000;
 /// Default of the budget's `pressure`, in hundredths: the share of a second in which some process stood still for memory.
 pub const PRESSURE_DEFAULT_PERCENT: u8 = 15;
+/// How much waiting one step of `priority` counts for, in milliseconds.
+pub const PRIORITY_STEP_MS: u64 = 600_000;
+/// How long a run waits for memory before nothing passes it any more by being likely to end in time, in milliseconds.
+pub const FIRM_AFTER_MS: u64 = 600_000;
+/// How long until it is looked once more whether the host has memory again for a run that waits, in milliseconds; twice as
+/// long each time after that.
+pub const LOOK_AGAIN_MIN_MS: u64 = 1_000;
+/// The longest of these pauses, in milliseconds.
+pub const LOOK_AGAIN_MAX_MS: u64 = 16_000;
+/// How long starts are held back at least after the kernel's last notice of memory pressure, in milliseconds.
+pub const PRESSURE_QUIET_MS: u64 = 10_000;
+/// Starts are let go once the average pressure is this part of what holds them back.
+pub const PRESSURE_RELEASE_PART: u32 = 3;

@@ -3,6 +3,7 @@
 # Words after it go to the test binaries: `tests/run.sh restart` runs what has `restart` in its name.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. tests/need.sh
 
 work=.work/test
 mkdir -p "$work"
@@ -14,20 +15,6 @@ counts="$PWD/$work/counts"
 
 step() { printf '== %s\n' "$1"; }
 
-install() { # Debian package
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    return 1
-  fi
-  step "installing $1"
-  [ -n "${apt_updated:-}" ] || { apt-get update -qq; apt_updated=1; }
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
-}
-
-need() { # command, Debian package
-  command -v "$1" >/dev/null && return
-  install "$2" || { echo "$1 is missing; install the Debian package $2" >&2; exit 1; }
-}
-
 # The `varlink` package for the test that is an ordinary Varlink client; without it that test is skipped.
 varlink_client() {
   local venv=.work/varlink
@@ -35,14 +22,14 @@ varlink_client() {
     return
   fi
   step "making a venv with the Varlink client of PyPI in $venv"
-  python3 -c 'import ensurepip' 2>/dev/null || install python3-venv || return
+  python3 -c 'import ensurepip' 2>/dev/null || install_package python3-venv || return
   rm -rf "$venv"
   python3 -m venv "$venv" &&
     "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt &&
     cp tests/requirements.txt "$venv/made-from"
 }
 
-command -v cargo >/dev/null || { echo "cargo is missing; install Rust (https://rustup.rs)" >&2; exit 1; }
+need_cargo
 need cc gcc
 need python3 python3
 need flock util-linux

@@ -68,7 +68,7 @@ pub(super) enum Verb {
     Reload(Plain),
     /// Have ebbd put its new binary in its own place; runs and waiting clients go on
     Upgrade(Plain),
-    /// Check job files without ebbd
+    /// Check job files and settings without ebbd
     Check(Check),
     /// What enforces limits on this host, and why nothing stronger
     Doctor(Plain),
@@ -211,9 +211,12 @@ pub(super) struct Plain {
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Where the job files are, if not where ebbd looks for them by itself
+    /// Where the job files are, if not where the settings of ebbd (ebbd.toml) say, or its default place
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
+    /// The settings of ebbd, if not those that it reads by itself; they are checked as well
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(super) config: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

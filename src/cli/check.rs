@@ -1,4 +1,5 @@
-//! `ebb check`: every problem of the job files, as ebbd would see them, without ebbd.
+//! `ebb check`: every problem of the job files, as ebbd would see them, without ebbd. Looks where an ebbd without flags would
+//! look: where its settings say, else in its default place.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use crate::exit;
 use crate::host::{RootHost, SystemHost};
 use crate::job::{self, Host, Loaded, Problem};
 use crate::places::Places;
+use crate::settings::{self, FileRead, WithBudget};
+use crate::sys;
 
 use super::args;
 use super::failure::{Done, Failure};
@@ -18,6 +21,11 @@ use super::screen::{BAD, LIVELY, NOTICE, Screen};
 /// What was found, as `--json` prints it.
 #[derive(Default, Serialize)]
 struct Findings {
+    /// The directory or file that was looked at; none where the settings can't be read.
+    path: Option<PathBuf>,
+    /// Whether it was a single file.
+    #[serde(skip)]
+    is_file: bool,
     /// Job files that were looked at.
     files: u64,
     /// Of these, how many can be used.
@@ -39,23 +47,70 @@ struct Found {
 }
 
 pub(super) fn run(args: &args::Check, screen: &mut Screen) -> Done {
-    let path = args.dir.clone().unwrap_or_else(default_directory);
-    let findings = look_at(&path, host_for(&path));
+    let uid = nix::unistd::geteuid().as_raw();
+    let own = Places::of(uid, |name| std::env::var_os(name).map(PathBuf::from));
+    run_in(args, &own, &Places::of(0, |_| None), screen)
+}
+
+/// The same where the places of an ebbd of one's own and those of the system's are told.
+pub(super) fn run_in(args: &args::Check, own: &Places, system: &Places, screen: &mut Screen) -> Done {
+    let findings = look(args, own, system);
     if args.json {
         screen.json(&findings)?;
     } else {
-        print(&findings, &path, screen)?;
+        print(&findings, screen)?;
     }
     let is_good = findings.problems.iter().all(|found| found.severity != "error");
     Ok(if is_good { exit::OK } else { exit::CONFIG })
 }
 
-/// The user's own, where there is one, else the system's.
-fn default_directory() -> PathBuf {
-    let own =
-        Places::of(nix::unistd::geteuid().as_raw(), |name| std::env::var_os(name).map(PathBuf::from)).jobs;
-    let system = Places::of(0, |_| None).jobs;
-    if !own.exists() && system.exists() { system } else { own }
+/// The settings that count, and what they say.
+struct Read {
+    path: PathBuf,
+    file: FileRead,
+    total: Option<u64>,
+}
+
+/// Settings and job files, which are held against each other.
+fn look(args: &args::Check, own: &Places, system: &Places) -> Findings {
+    let mut findings = Findings::default();
+    let (dir, read) = match which(args, own, system) {
+        Ok((dir, read)) => (args.dir.clone().or(Some(dir)), Some(read)),
+        Err(problems) => {
+            findings.add_problems(&problems);
+            (args.dir.clone(), None)
+        }
+    };
+    // A directory that was named need not be this machine's: without a settings file nobody knows its pools.
+    let read = read.filter(|read| read.file.is_there || args.dir.is_none());
+    findings.add_problems(read.as_ref().map_or(&[], |read| &read.file.warnings));
+    // Where the settings can't be used, they are no reason against a job.
+    if let Some(dir) = dir {
+        findings.look_at(dir, read.as_ref());
+    }
+    findings
+}
+
+/// Where an ebbd without other flags reads job files: as its settings say, else in its default place. The user's own settings
+/// count where there are such, or job files of the user's own; else the system's.
+fn which(args: &args::Check, own: &Places, system: &Places) -> Result<(PathBuf, Read), Vec<Problem>> {
+    if args.config.is_some() {
+        return read(own, args.config.as_deref());
+    }
+    let (dir, mine) = read(own, None)?;
+    if mine.file.settings.jobs.is_some() || dir.exists() || own == system {
+        return Ok((dir, mine));
+    }
+    let (systems, theirs) = read(system, None)?;
+    Ok(if systems.exists() { (systems, theirs) } else { (dir, mine) })
+}
+
+/// The settings of an ebbd with these places, and where it reads job files.
+fn read(places: &Places, named: Option<&Path>) -> Result<(PathBuf, Read), Vec<Problem>> {
+    let (path, total) = (named.unwrap_or(&places.config).to_owned(), sys::memory::total_memory());
+    let file = settings::read_file(&path, named.is_some(), total)?;
+    let dir = file.settings.jobs.clone().unwrap_or_else(|| places.jobs.clone());
+    Ok((dir, Read { path, file, total }))
 }
 
 /// What root has laid down is for root's ebbd, whoever looks at it.
@@ -66,17 +121,38 @@ fn host_for(path: &Path) -> &'static dyn Host {
     }
 }
 
-fn look_at(path: &Path, host: &dyn Host) -> Findings {
-    let mut findings = Findings::default();
-    if path.is_file() {
-        findings.add(job::load_file(path, host));
-    } else if let Err(problems) = job::load_dir(path, host, &mut |_, loaded| findings.add(loaded)) {
-        findings.problems.extend(problems.iter().map(Found::from));
-    }
-    findings
-}
-
 impl Findings {
+    /// Job files, by the settings where these can be used.
+    fn look_at(&mut self, path: PathBuf, read: Option<&Read>) {
+        let host = host_for(&path);
+        self.is_file = path.is_file();
+        match read {
+            None => self.load(&path, host),
+            Some(Read { path: config, file, total }) => {
+                let budget = file.settings.budget(*total);
+                let host = WithBudget::new(host, &budget);
+                self.load(&path, &host);
+                // One job file alone is not all that claims.
+                let least = host.least_claim().filter(|_| !self.is_file);
+                let below = |least| settings::below_every_claim(config, &file.settings, &budget, least);
+                self.add_problems(least.and_then(below).as_slice());
+            }
+        }
+        self.path = Some(path);
+    }
+
+    fn load(&mut self, path: &Path, host: &dyn Host) {
+        if self.is_file {
+            self.add(job::load_file(path, host));
+        } else if let Err(problems) = job::load_dir(path, host, &mut |_, loaded| self.add(loaded)) {
+            self.add_problems(&problems);
+        }
+    }
+
+    fn add_problems(&mut self, problems: &[Problem]) {
+        self.problems.extend(problems.iter().map(Found::from));
+    }
+
     fn add(&mut self, loaded: Result<Loaded, Vec<Problem>>) {
         self.files += 1;
         let problems = match loaded {
@@ -104,7 +180,7 @@ impl From<&Problem> for Found {
     }
 }
 
-fn print(findings: &Findings, path: &Path, screen: &mut Screen) -> Result<(), Failure> {
+fn print(findings: &Findings, screen: &mut Screen) -> Result<(), Failure> {
     for found in &findings.problems {
         // Its first line is the sentence; below it stand the line, the caret and the help.
         let style = if found.severity == "error" { BAD } else { NOTICE };
@@ -117,13 +193,18 @@ fn print(findings: &Findings, path: &Path, screen: &mut Screen) -> Result<(), Fa
     }
     let warnings = findings.problems.iter().filter(|found| found.severity != "error").count() as u64;
     let errors = findings.problems.len() as u64 - warnings;
-    let mut summary = figures::counted(findings.files, "job file");
-    summary += &format!(", {}", figures::counted(errors, "problem"));
+    let place = findings.path.as_ref().map(|path| path.display());
+    let mut summary = match &place {
+        Some(dir) if findings.files == 0 && errors == 0 => format!("no job file (*.toml) in {dir}"),
+        Some(file) if findings.is_file => format!("{file}: "),
+        Some(dir) => format!("{} in {dir}, ", figures::counted(findings.files, "job file")),
+        None => String::new(),
+    };
+    if findings.files > 0 || errors > 0 {
+        summary += &figures::counted(errors, "problem");
+    }
     if warnings > 0 {
         summary += &format!(", {}", figures::counted(warnings, "warning"));
-    }
-    if findings.files == 0 && errors == 0 {
-        summary = format!("no job file (*.toml) in {}", path.display());
     }
     let style = if errors > 0 { BAD } else { LIVELY };
     screen.say(&screen.look.paint(style, &summary))

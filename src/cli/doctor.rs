@@ -82,15 +82,12 @@ fn print(report: &DoctorReport, socket: &str, screen: &mut Screen) -> Result<(),
     let title = format!("ebbd {version}, pid {pid}, as user {uid}");
     screen.say(&screen.look.paint(HEADING, &title))?;
     rungs(&report.enforcement, &report.tracking, &report.reasons, screen)?;
-    for job in &report.unheld {
-        screen.fact("not held", &screen.look.paint(BAD, job))?;
-    }
     screen.fact("socket", socket)?;
     let jobs = super::figures::counted(report.job_count, "job");
     screen.fact("job files", &format!("{} ({jobs} in force)", report.jobs))?;
     screen.fact("state", &report.state)?;
     for remark in &report.remarks {
-        screen.fact("output", remark)?;
+        screen.fact("remark", &screen.look.paint(NOTICE, remark))?;
     }
     let own = env!("CARGO_PKG_VERSION");
     if version != own {

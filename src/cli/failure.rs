@@ -113,6 +113,7 @@ mod tests {
             (refused(Refusal::System(text())), 71),
             (Failure::Busy(text()), 75),
             (refused(Refusal::QueueFull(text())), 75),
+            (refused(Refusal::NeverFits(text())), 78),
             (refused(Refusal::ShuttingDown), 75),
             (Failure::NotAllowed(text()), 77),
             (refused(Refusal::NotAllowed(text())), 77),

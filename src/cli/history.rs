@@ -26,6 +26,9 @@ const COLUMNS: [Column; 9] = [
     Column { heading: "CPU", is_number: true },
 ];
 
+/// A terminal of fewer columns has no room for the year and the seconds, or the peaks would be left out.
+const NARROW: u16 = 100;
+
 /// One reply of `History`.
 #[derive(serde::Deserialize)]
 struct Entry {
@@ -80,16 +83,18 @@ pub(super) fn since(text: &str, moment: &Moment) -> Result<i64, Failure> {
 }
 
 pub(super) fn overview(lines: &[HistoryLine], moment: &Moment, look: Look) -> String {
-    table::render(&COLUMNS, &lines.iter().map(|line| row(line, moment)).collect::<Vec<_>>(), look)
+    let is_narrow = look.width.is_some_and(|width| width < NARROW);
+    table::render(&COLUMNS, &lines.iter().map(|line| row(line, moment, is_narrow)).collect::<Vec<_>>(), look)
 }
 
-fn row(line: &HistoryLine, moment: &Moment) -> Row {
+fn row(line: &HistoryLine, moment: &Moment, is_narrow: bool) -> Row {
     let dash = || "-".to_owned();
     let trigger = match line.attempt {
         None | Some(0 | 1) => line.trigger.to_string(),
         Some(attempt) => format!("{} {attempt}", line.trigger),
     };
     let started = line.started_at.or(line.slot).or(line.queued_at).unwrap_or(line.at);
+    let stamp = if is_narrow { Moment::short_stamp } else { Moment::stamp };
     let style = match line.id {
         None => Some((3, QUIET)),
         Some(_) => (!line.outcome.is_success()).then_some((3, BAD)),
@@ -100,7 +105,7 @@ fn row(line: &HistoryLine, moment: &Moment) -> Row {
             line.job.clone(),
             trigger,
             ended::outcome(line),
-            moment.stamp(started.timestamp()),
+            stamp(moment, started.timestamp()),
             line.duration_ms.map_or_else(dash, figures::duration),
             line.peak_anon_bytes.map_or_else(dash, figures::size),
             line.peak_total_bytes.map_or_else(dash, figures::size),

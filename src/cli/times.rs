@@ -28,6 +28,11 @@ impl Moment {
         self.local(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// `01-31 14:05` in local time.
+    pub(super) fn short_stamp(&self, at: Timestamp) -> String {
+        self.local(at).strftime("%m-%d %H:%M").to_string()
+    }
+
     /// `in 4 min`, `2 h ago`, `now`.
     pub(super) fn relative(&self, at: Timestamp) -> String {
         let ms = at.as_millisecond() - self.now.as_millisecond();

@@ -57,6 +57,10 @@ fn started(note: Note, job: String, ladder: &Ladder, same_boot: bool) -> Started
     // By its control group or its mark it is this run's, and not another process of that number. Without either it counts
     // as gone.
     let is_it = same_boot && (pids.contains(&pid) || proc::has_variable(pid, &ladder.mark_variable(run)));
-    let pid_start = if is_it { proc::pid_start_ticks(pid).unwrap_or(0) } else { 0 };
+    let pid_start = match proc::pid_start_ticks(pid) {
+        Ok(start) if is_it => start,
+        Err(_) if is_it => proc::START_UNKNOWN,
+        Ok(_) | Err(_) => proc::START_OF_NOBODY,
+    };
     Started { id: run, job, pid: u32::try_from(pid).unwrap_or(0), pid_start, enforcement, cgroups }
 }

@@ -1,6 +1,6 @@
 //! `Budget`: what memory there is to give out, and who has claimed it, for clients. Decides nothing.
 
-use crate::engine::{ClientId, Room};
+use crate::engine::{ClientId, Room, ShareView};
 use crate::protocol::{BudgetReply, Refusal, Share};
 
 use super::shell::Shell;
@@ -15,8 +15,8 @@ impl Shell {
             available_bytes: self.look_for_room().available,
             reserve_bytes: budget.reserve,
             unknown_bytes: budget.unknown,
-            held_since: None,
-            shares: Vec::<Share>::new(),
+            held_since: self.engine.held_since().map(|at| at.to_string()),
+            shares: self.engine.shares().map(share).collect(),
         };
         self.answer(client, &reply);
         Ok(())
@@ -25,5 +25,15 @@ impl Shell {
     /// What the host has left now.
     pub(super) fn look_for_room(&self) -> Room {
         Room::default()
+    }
+}
+
+fn share(view: ShareView<'_>) -> Share {
+    Share {
+        name: view.pool.unwrap_or("host").to_owned(),
+        memory_bytes: view.memory,
+        claimed_bytes: view.claimed,
+        max_parallel: view.max_parallel,
+        running: view.running as u64,
     }
 }

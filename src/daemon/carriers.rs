@@ -137,8 +137,7 @@ fn start(task: &Task, ladder: &Ladder, identity: Option<&Identity>) -> io::Resul
 }
 
 /// Waits until the carriers have sent what they have, up to a bound: where ebbd is PID 1, they end with it.
-pub(super) fn wait_for_all(ladder: &Ladder, patience_ms: u64) {
-    let deadline = Instant::now() + Duration::from_millis(patience_ms);
+pub(super) fn wait_for_all(ladder: &Ladder, deadline: Instant) {
     while tasks(ladder).next().is_some() {
         if Instant::now() >= deadline {
             tracing::warn!(

@@ -78,6 +78,7 @@ mod tests {
                 env: vec![pair("C", "demand"), pair("EBB_RUN_ID", "1")],
                 ..Payload::default()
             },
+            raised_max: None,
         };
         let host = Host { user: "web".into(), home: "/srv".into(), lang: None, tz: "Europe/Berlin".into() };
         let files = vec![pair("A", "file"), pair("B", "file"), pair("C", "file")];

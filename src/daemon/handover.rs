@@ -15,7 +15,9 @@ use crate::sys::image;
 
 use super::socket::Socket;
 
-/// Number of the form below. Whoever reads another one starts as after a crash: what is here can be done without.
+/// Number of the form below. Whoever reads another one starts as after a crash: what is here can be done without. What comes
+/// to it has a default, by which a form without it reads as it always did, and what is not known is passed over: neither needs
+/// another number.
 pub(super) const FORMAT: u32 = 1;
 /// The environment variable that names the file. No job sees it: a run's environment is made from nothing.
 pub(super) const VARIABLE: &str = "EBB_HANDOVER";
@@ -49,6 +51,9 @@ pub(super) struct Handover {
     /// Names of jobs whose files have problems.
     pub(super) refused: Vec<String>,
     pub(super) is_unreadable: bool,
+    /// Whether there was no room for some definition, so that the job files are to be read once more.
+    #[serde(default)]
+    pub(super) lacks_room: bool,
     pub(super) engine: Carried,
     pub(super) runs: Vec<Run>,
     pub(super) clients: Vec<Client>,
@@ -60,6 +65,9 @@ pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) stop_signal: i32,
     pub(super) memory: Memory,
+    /// Limits of its job that nothing held when it started.
+    #[serde(default)]
+    pub(super) unheld: Option<Vec<String>>,
     pub(super) output_max: Option<u64>,
     pub(super) keep: u32,
     pub(super) peak_anon: u64,

@@ -7,6 +7,7 @@ use crate::engine::{ClientId, Exit, Process};
 use crate::journal::Staged;
 use crate::journal::record::{RunId, Usage};
 use crate::protocol::Request;
+use crate::sys::users::{Answer, Question};
 
 use super::access::Caller;
 use super::client::Client;
@@ -21,6 +22,8 @@ pub(super) enum Input {
     Paused(Box<Client>),
     /// What was found out about the binary that an upgrade was asked for: where it is, or why it can't take over.
     Probed { found: Result<PathBuf, String> },
+    /// What a directory service has said, or not.
+    Answered(Vec<(Question, Answer)>),
     /// A client has gone.
     ClientGone { client: ClientId },
     /// A run's program runs.

@@ -2,16 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use crate::engine::Process;
 use crate::hash::fnv1a;
 use crate::job::Definition;
 use crate::journal::record::RunId;
-use crate::limits;
 use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
 use crate::sys::tree::Family;
-use crate::sys::{child, is_scarce, pidfd, proc};
+use crate::sys::{child, pidfd, proc};
 use crate::words::{Enforcement, EnforcementWish};
 
 use super::environment;
@@ -147,7 +145,8 @@ impl Ladder {
                 "`enforcement = \"required\"`, and no cgroup here can hold {what}: {why}"
             )));
         }
-        let leaf = self.inner.leaf(run, &limits, is_required)?;
+        let leaf = self.inner.leaf(run, &self.with_priority(limits, job), is_required);
+        let leaf = leaf.map_err(|error| self.make_room(run, error))?;
         let has_limit = job.memory.max.is_some() || job.memory.high.is_some();
         let rung = match self.enforcement() {
             // A v1 memory group makes a start half as long again, so a run without a memory limit is left out of it.
@@ -161,6 +160,13 @@ impl Ladder {
         Ok((leaf, rung))
     }
 
+    /// With the share of CPU that follows from the job's priority, where that can be had: it is nobody's express wish.
+    fn with_priority(&self, limits: LeafLimits, job: &Definition) -> LeafLimits {
+        let Some(weight) = job.weight_of_priority() else { return limits };
+        let weighted = LeafLimits { cpu_weight: Some(weight), ..limits };
+        if self.inner.beyond(&weighted).len() > self.inner.beyond(&limits).len() { limits } else { weighted }
+    }
+
     /// The tree of a run of an earlier ebbd, and its main process where that still lives.
     pub(super) fn adopt(&self, run: RunId, process: Process, cgroups: &[String]) -> Option<(Tree, Main)> {
         let leaf = self.inner.adopt(cgroups).unwrap_or_else(|error| {
@@ -168,12 +174,10 @@ impl Ladder {
             None
         });
         let main = i32::try_from(process.pid).ok()?;
-        // First the descriptor, then the look at the start time: a pid that is reused in between is noticed.
+        // First the descriptor, then the look: a pid that is reused in between is noticed.
         let pidfd = pidfd::pidfd_open(main);
-        let is_it =
-            proc::pid_start_ticks(main).map_or_else(|e| is_scarce(&e), |start| start == process.start);
         let main_process = match pidfd {
-            _ if !is_it => Main::Gone,
+            _ if !pidfd::is_there(main, process.start) => Main::Gone,
             Ok(pidfd) => Main::Open(pidfd),
             Err(_) => Main::Number,
         };
@@ -187,23 +191,22 @@ impl Ladder {
         }
     }
 
-    /// Ends what earlier runs left in their leaves, those in `but` apart.
-    pub(super) fn sweep(&self, but: &[String]) {
-        let deadline = Instant::now() + Duration::from_millis(limits::TREE_VANISH_MS);
-        for leaf in self.inner.sweep() {
-            if leaf.paths().iter().any(|path| but.contains(path)) {
-                continue;
-            }
-            tracing::warn!("ending what is left of {} of an earlier ebbd", leaf.name());
-            // The run may start anew in a leaf of the same name, so this waits; nothing else is under way yet.
-            while !leaf.kill_all().unwrap_or(false) && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            // What is not gone by now is tried again at the next start.
-            if let Err(error) = leaf.remove() {
-                tracing::warn!("{error}");
-            }
+    /// The leaves of earlier runs, those in `but` apart.
+    pub(super) fn leftovers(&self, but: &[String]) -> Vec<Leaf> {
+        let mut leaves = self.inner.sweep();
+        leaves.retain(|leaf| !leaf.paths().iter().any(|path| but.contains(path)));
+        leaves
+    }
+
+    /// Where an earlier try of this run has left somebody in its leaf, they are ended, and the run can start a little later.
+    fn make_room(&self, run: RunId, error: io::Error) -> io::Error {
+        if error.kind() != io::ErrorKind::ResourceBusy {
+            return error;
         }
+        for leaf in self.inner.sweep().iter().filter(|leaf| leaf.run_id() == Some(run)) {
+            let _ = leaf.kill_all();
+        }
+        io::Error::new(io::ErrorKind::WouldBlock, error.to_string())
     }
 
     /// Removes the base directory; runs that still live keep it.

@@ -38,6 +38,7 @@ impl Shell {
     /// From now on nothing is started and no call is taken.
     pub(super) fn hold_back(&mut self) {
         self.pause.get_or_insert_default();
+        self.give_up_asking(false);
     }
 
     /// Starts a run, or keeps it back.
@@ -95,7 +96,7 @@ impl Shell {
 
     /// Whether the journal has all that there is to know of every run that has processes.
     pub(super) fn is_settled(&self) -> bool {
-        !self.live.iter().any(|live| live.is_starting() || live.has_ended())
+        !self.live.iter().any(|live| live.is_starting() || live.has_ended()) && !self.asking.has_reload()
     }
 
     /// Says which runs the next ebbd will know too little of.

@@ -14,6 +14,7 @@ use crate::schedule::{self, Schedule};
 use crate::settings::{Settings, WithBudget, below_every_claim};
 use crate::sys;
 
+use super::directory::Deferred;
 use super::shell::Shell;
 use super::store::{Store, Stored};
 
@@ -91,36 +92,51 @@ impl Harvest {
 }
 
 impl Shell {
-    /// Reads the job files and the budget again. A file with a problem leaves the version in force that was loaded before.
-    pub(super) fn reload(&mut self) -> ReloadReport {
+    /// Reads the job files and the budget again, now or, where that waits for a directory service, as soon as it has answered.
+    pub(super) fn reload(&mut self) {
+        if self.try_reload().is_none() {
+            self.defer(Deferred::Reload);
+        }
+    }
+
+    /// Reads the job files again. A file with a problem leaves the version in force that was loaded before. None, and nothing
+    /// has changed, where a directory service has to be asked for the users of some of them.
+    pub(super) fn try_reload(&mut self) -> Option<ReloadReport> {
         self.notify_reloading();
         let report = self.read_again();
-        self.notify_ready();
+        if report.is_some() {
+            self.notify_ready();
+        }
         report
     }
 
-    fn read_again(&mut self) -> ReloadReport {
+    fn read_again(&mut self) -> Option<ReloadReport> {
         let places = &self.options.places;
         let fresh = sys::durable::nameless(&places.state).map(Store::new);
         let mut store = match fresh {
             Ok(store) => store,
             Err(error) => {
-                return nothing_loaded(format!("no room for definitions: {error}"), self.engine.job_count());
+                let problem = format!("no room for definitions: {error}");
+                return Some(nothing_loaded(problem, self.engine.job_count()));
             }
         };
         let reread = self.read_settings();
-        let budget = reread.as_ref().map_or(&self.budget, |(_, budget)| budget);
+        let budget = reread.as_ref().map_or(self.engine.budget(), |(_, budget)| budget);
+        let asked = sys::users::asked();
         let mut harvest = harvest(&places.jobs, &mut store, budget);
+        if sys::users::asked() != asked {
+            return None;
+        }
         self.tell_of_settings(&reread, &mut harvest);
         if harvest.is_unreadable {
             // A directory that can't be read says nothing about its jobs: all of them stay.
             self.problems.clone_from(&harvest.problems);
-            return nothing_loaded(self.problems.join("\n"), self.engine.job_count());
+            return Some(nothing_loaded(self.problems.join("\n"), self.engine.job_count()));
         }
         self.carry_over(&mut harvest, &mut store);
         if harvest.lacks_room {
             // Nothing of it is in force: half a reload would take jobs away.
-            return nothing_loaded(harvest.problems.join("\n"), self.engine.job_count());
+            return Some(nothing_loaded(harvest.problems.join("\n"), self.engine.job_count()));
         }
         let mut report = self.compare(&harvest, &store);
         self.store = store;
@@ -149,7 +165,7 @@ impl Shell {
             report.problems.len()
         );
         sys::memory::trim();
-        report
+        Some(report)
     }
 
     /// The limits of all jobs that nothing here holds, a sentence for each job that has one.

@@ -3,9 +3,12 @@
 
 pub mod access;
 mod begun;
+mod beside;
 mod budget;
 mod carriers;
 mod client;
+mod directory;
+mod doctor;
 pub mod environment;
 mod handover;
 mod history;
@@ -22,6 +25,7 @@ mod parting;
 mod requests;
 mod restore;
 mod rights;
+mod rotate;
 mod sampler;
 mod settings;
 mod settle;
@@ -31,6 +35,7 @@ mod socket;
 mod start;
 mod status;
 pub mod store;
+mod sweep;
 mod talk;
 mod tree;
 mod turn;
@@ -63,8 +68,12 @@ use turn::Loop;
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    if let Some(task) = Task::parse(args.iter().skip(1).filter_map(|arg| arg.to_str())) {
+    let words = || args.iter().skip(1).filter_map(|arg| arg.to_str());
+    if let Some(task) = Task::parse(words()) {
         return carrier::main(&task);
+    }
+    if let Some(done) = directory::main(words()) {
+        return done;
     }
     let uid = nix::unistd::geteuid().as_raw();
     let env = |name: &str| std::env::var_os(name).map(Into::into);
@@ -153,6 +162,8 @@ async fn serve(options: Options, mut received: Option<Received>) -> Result<(), F
         None => shell.bind(handed).inspect_err(|_| shell.ladder.remove())?,
         Some(received) => shell.listen_on(received)?,
     };
+    // From here on whoever needs a directory service waits alone.
+    sys::users::never_wait();
     let mut main = Loop::new(signals, input).map_err(Failure::os("cannot make timers"))?;
     match received {
         None => shell.begin(None),
@@ -181,7 +192,7 @@ async fn serve(options: Options, mut received: Option<Received>) -> Result<(), F
     if shell.leaves_runs && !main.settle(&mut shell, Shell::is_settled).await {
         shell.warn_of_unsettled();
     }
-    shell.close();
+    shell.close(main.bounds);
     ended.map_err(Failure::os("the event loop can't go on"))
 }
 

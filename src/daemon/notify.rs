@@ -68,6 +68,12 @@ impl Notify {
         }
     }
 
+    /// Whether anybody wants a sign of life, which is given now, so that the next one has its time.
+    fn wants_sign(&mut self) -> bool {
+        self.ping_at = self.period.map(|period| Instant::now() + period);
+        self.period.is_some()
+    }
+
     /// When [`Shell::notify_due`] has something to do by time alone.
     pub(super) fn due_at(&self) -> Option<Instant> {
         [self.ping_at, self.status_at].into_iter().flatten().min()
@@ -82,11 +88,19 @@ fn watchdog_period(env: impl Fn(&str) -> Option<OsString>) -> Option<Duration> {
 }
 
 impl Shell {
-    /// The jobs are in force and the socket listens: after the start, and after a reload.
+    /// The jobs are in force and the socket listens: after the start, and after a reload. It may have taken a while.
     pub(super) fn notify_ready(&mut self) {
         if self.notify.manager.is_some() {
             let line = self.status_line();
-            self.notify.tell(&format!("READY=1\nSTATUS={line}"));
+            let sign = if self.notify.wants_sign() { "\nWATCHDOG=1" } else { "" };
+            self.notify.tell(&format!("READY=1\nSTATUS={line}{sign}"));
+        }
+    }
+
+    /// A sign of life ahead of its time, since what follows may take a while.
+    pub(super) fn notify_alive(&mut self) {
+        if self.notify.wants_sign() {
+            self.notify.tell("WATCHDOG=1");
         }
     }
 
@@ -134,8 +148,7 @@ impl Shell {
     pub(super) fn notify_due(&mut self) {
         let now = Instant::now();
         if self.notify.ping_at.is_some_and(|at| at <= now) {
-            self.notify.tell("WATCHDOG=1");
-            self.notify.ping_at = self.notify.period.map(|period| now + period);
+            self.notify_alive();
         }
         if self.notify.status_at.is_some_and(|at| at <= now) {
             self.notify.status_at = None;

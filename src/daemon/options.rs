@@ -9,6 +9,9 @@ use crate::places::Places;
 use crate::settings::{self, FileRead};
 use crate::sys;
 
+/// The control group of root's ebbd where none is named, if there is such a group.
+pub(super) const DEFAULT_GROUP: &str = "ebb";
+
 /// What `ebbd --help` prints.
 pub const HELP: &str = "\
 ebbd: starts jobs as short-lived processes, holds them to their limits, and gives their memory back

@@ -7,13 +7,15 @@ use crate::job::Definition;
 use crate::journal::record::{Payload, RunId};
 use crate::journal::{History, Query, Staged};
 use crate::protocol::{
-    DESCRIPTION, DoctorReport, HistoryQuery, INTERFACE, LogFile, NextReply, Refusal, Reply, Request, RunNow,
-    RunNowReply, SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
+    DESCRIPTION, HistoryQuery, INTERFACE, LogFile, NextReply, Refusal, Reply, Request, RunNow, RunNowReply,
+    SERVICE_DESCRIPTION, SERVICE_INTERFACE, ServiceInfo, StopReply, encode,
 };
 
 use super::access::{Caller, Right};
 use super::client::Answer;
+use super::directory::Deferred;
 use super::history::{HistoryStream, Search};
+use super::leave::Call;
 use super::shell::{Shell, Wish};
 
 type Handled<T> = Result<T, Refusal>;
@@ -28,6 +30,10 @@ impl Shell {
         more: bool,
         staged: Option<Staged>,
     ) {
+        if !self.knows_all_for(caller, &request) {
+            let caller = Arc::clone(caller);
+            return self.defer(Deferred::Call(Call { client, caller, request, more, staged }));
+        }
         if let Err(refusal) = self.try_call(client, caller, request, more, staged) {
             tracing::debug!(client, uid = caller.uid, "refused: {refusal}");
             self.refuse(client, &refusal);
@@ -59,8 +65,13 @@ impl Shell {
             Request::Logs { job, run } => self.logs(client, caller, &job, run),
             Request::Reload => {
                 self.needs_control(caller, "reload job files")?;
-                let report = self.reload();
-                self.answer(client, &report);
+                match self.try_reload() {
+                    Some(report) => self.answer(client, &report),
+                    None => {
+                        let call = Call { client, caller: Arc::clone(caller), request, more, staged };
+                        self.defer(Deferred::Call(call));
+                    }
+                }
                 Ok(())
             }
             Request::Upgrade => self.ask_upgrade(client, caller),
@@ -212,7 +223,9 @@ impl Shell {
         let definition = self.needs(caller, job, Right::View)?;
         let no_output = || match run {
             Some(run) => Refusal::NoSuchRun(run),
-            None => Refusal::InvalidParameter(format!("`{job}` has no output yet")),
+            None => Refusal::InvalidParameter(format!(
+                "`{job}` has no output; `ebb history {job}` says how its runs ended"
+            )),
         };
         let file = self
             .outputs()
@@ -228,27 +241,6 @@ impl Shell {
         let bytes = encode(&Reply { parameters: found, continues: false })
             .map_err(|e| Refusal::System(e.to_string()))?;
         self.send(client, Answer::WithFile { bytes, file: file.into() });
-        Ok(())
-    }
-
-    fn doctor(&mut self, client: ClientId, caller: &Caller) -> Handled<()> {
-        self.needs_control(caller, "see how ebbd stands")?;
-        let places = &self.options.places;
-        let report = DoctorReport {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            uid: self.gate.own_uid,
-            enforcement: self.ladder.enforcement().to_string(),
-            tracking: self.ladder.tracking(),
-            reasons: self.ladder.reasons().to_vec(),
-            jobs: places.jobs.display().to_string(),
-            state: places.state.display().to_string(),
-            job_count: self.engine.job_count() as u64,
-            problems: self.problems.clone(),
-            remarks: self.without_journal().into_iter().collect(),
-            unheld: self.unheld_limits(),
-        };
-        self.answer(client, &report);
         Ok(())
     }
 
@@ -274,6 +266,7 @@ impl Shell {
                 let why = format!("{limit} runs of the job wait already, which is its `queue-limit`");
                 self.refuse(client, &Refusal::QueueFull(why));
             }
+            Decided::NeverFits { why } => self.refuse(client, &Refusal::NeverFits(why)),
             Decided::ShuttingDown => self.refuse(client, &Refusal::ShuttingDown),
             Decided::NotKept => {
                 let why = "it is done, but could not be written to the journal: should ebbd die before it can be, it is \

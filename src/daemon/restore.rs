@@ -22,18 +22,21 @@ use super::Failure;
 use super::access::Gate;
 use super::begun;
 use super::carriers;
+use super::directory::Asking;
 use super::handover::{self, Received};
 use super::input::Input;
 use super::ladder::Ladder;
 use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
 use super::notify::Notify;
-use super::options::Options;
+use super::options::{DEFAULT_GROUP, Options};
+use super::parting::{self, Bounds};
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
+use super::sweep::sweep;
 use super::unwritten::Unwritten;
-use super::watch::Watched;
+use super::watch::{Main, Watched};
 
 impl Shell {
     /// Opens the state directory and reads the journal and the job files. Nothing has started after it.
@@ -63,8 +66,7 @@ impl Shell {
         let file = options.file.take().unwrap_or_default();
         let budget = file.settings.budget(sys::memory::total_memory());
         let gathered = gather(&options, &mut store, received, &file.settings, &budget)?;
-        let gate =
-            Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&mut options)? };
+        let gate = Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state, options.cgroup.as_deref());
@@ -88,7 +90,6 @@ impl Shell {
             clients: Vec::new(),
             waiting: Vec::new(),
             live: Vec::new(),
-            budget: Budget::default(),
             problems: gathered.problems,
             refused: gathered.refused,
             is_unreadable: gathered.is_unreadable,
@@ -97,15 +98,16 @@ impl Shell {
             held: Vec::new(),
             staged: None,
             ended: Vec::new(),
-            fresh: Some((gathered.jobs, known)),
+            tally: None,
+            fresh: Some((gathered.jobs, known, budget)),
             is_over: false,
             leaves_runs: false,
+            asking: Asking::default(),
             pause: None,
             upgrade: None,
             is_stirred: true,
             options,
         };
-        shell.budget_in_force(budget);
         shell.note_opened();
         Ok(shell)
     }
@@ -123,24 +125,25 @@ impl Shell {
             self.unwritten.keep(&record);
         }
         // On another boot the runs of the one before are over, whoever has their pids by now.
-        if let Some((_, known)) = &mut self.fresh {
+        if let Some((_, known, _)) = &mut self.fresh {
             known.apply(&record);
         }
     }
 
     /// Puts the jobs into force and takes over what an earlier ebbd left, with what it has handed over.
     pub(super) fn begin(&mut self, over: Option<(Carried, Vec<handover::Run>)>) {
-        let Some((jobs, known)) = self.fresh.take() else { return };
+        let Some((jobs, known, budget)) = self.fresh.take() else { return };
         // Before anything is started: a sweep does not know the runs that start with the first load.
         let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
             alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
-        self.ladder.sweep(&cgroups);
+        sweep(&self.ladder, &cgroups, &|run| known.runs.get(&run).is_some_and(|run| run.started.is_none()));
         let refused = if self.is_unreadable {
             Refused::All
         } else {
             Refused::Names(self.refused.iter().cloned().collect())
         };
+        self.budget_in_force(budget);
         self.handle(Event::Refused(refused));
         self.handle(Event::Load(jobs));
         let (carried, over) = over.unwrap_or_default();
@@ -150,9 +153,11 @@ impl Shell {
             let id = run.queued.id;
             let over = over.iter().find(|over| over.id == id);
             self.take_over(id, &start.started, start.rebooted, over);
-            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not.
-            match run.stopping.filter(|_| over.is_none()) {
-                Some((_, StopReason::OverLimit)) => self.with_live(id, Live::kill),
+            // The earlier ebbd may have died between the decision and the deed; one that has handed over has not. What the
+            // load has decided, such as that a newer run replaces this one, could not be carried out before.
+            let is_done = over.is_some() && run.stopping.is_some();
+            match self.engine.why_ending(id).filter(|_| !is_done) {
+                Some(StopReason::OverLimit) => self.with_live(id, Live::kill),
                 Some(_) => self.with_live(id, Live::ask_to_end),
                 None => {}
             }
@@ -176,11 +181,16 @@ impl Shell {
                 memory_max: None,
                 late_ms: 0,
                 unheld: Vec::new(),
+                victim: None,
             });
             return;
         };
+        // Its number may be another's by now.
+        let is_reaped = over.is_some_and(|over| over.ended.is_some());
+        let main = if is_reaped { Main::Gone } else { main };
         let job = self.definition(&started.job);
-        let memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
+        let mut memory = over.map(|o| o.memory).or(job.as_ref().map(|j| j.memory)).unwrap_or_default();
+        memory.max = self.engine.raised_max(run).or(memory.max);
         let to_file = job.as_ref().filter(|j| match j.output.to {
             OutputTo::File => true,
             // There was no journal when it started.
@@ -199,7 +209,10 @@ impl Shell {
             tree,
             stop_signal: over.map(|o| o.stop_signal).or(job.as_ref().map(|j| j.stop_signal)).unwrap_or(15),
             memory,
-            unheld: job.as_ref().map(|job| self.ladder.unheld(job)).unwrap_or_default(),
+            unheld: over
+                .and_then(|o| o.unheld.clone())
+                .or(job.as_ref().map(|j| self.ladder.unheld(j)))
+                .unwrap_or_default(),
             output,
             keep: over
                 .map(|o| o.keep)
@@ -212,32 +225,8 @@ impl Shell {
         tokio::spawn(Watched { live, main, exec_status: None, input: self.input.clone() }.watch());
     }
 
-    /// The journal goes on in a new segment whose head says all that is still true; whether it does.
-    pub(super) fn rotate(&mut self) -> bool {
-        let mut state = State::default();
-        let now = sys::clock::now().wall;
-        let rotated = journal::replay(self.journal.dir(), &mut |record| state.apply(&record))
-            .map_err(|e| e.to_string())
-            .and_then(|_| {
-                // What a failed sync has not brought to disk can be gone from memory, too.
-                let (waiting, active) = self.engine.run_counts();
-                if self.journal.is_suspect()
-                    && self.unwritten.is_empty()
-                    && state.runs.len() != waiting + active
-                {
-                    return Err("it does not read as it was written".to_owned());
-                }
-                let opened = state.opened.clone().ok_or("it has no beginning")?;
-                self.journal.rotate(now, state.snapshot(now, opened)).map_err(|e| e.to_string())
-            });
-        if let Err(error) = &rotated {
-            tracing::error!("cannot begin a new segment of the journal: {error}");
-        }
-        rotated.is_ok()
-    }
-
     /// The end: nothing of ebbd is left but its state.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, bounds: Bounds) {
         self.settle();
         self.make_durable();
         if !self.unwritten.is_empty() {
@@ -245,12 +234,8 @@ impl Shell {
         }
         self.close_socket();
         if !self.leaves_runs {
-            // Where the end has a bound, most of it has gone to the runs.
-            let patience_ms = match self.options.stop_within_ms {
-                Some(_) => limits::CARRIERS_TIMEOUT_BOUND_MS,
-                None => limits::CARRIERS_TIMEOUT_MS,
-            };
-            carriers::wait_for_all(&self.ladder, patience_ms);
+            let deadline = parting::by(limits::CARRIERS_TIMEOUT_MS, bounds.carry);
+            carriers::wait_for_all(&self.ladder, deadline.into());
         }
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();
@@ -301,7 +286,7 @@ fn gather(
 }
 
 /// The group that may do all. The default one need not exist, one that was named has to.
-fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
+fn control_group(options: &Options) -> Result<Option<u32>, Failure> {
     if let Some(group) = &options.group {
         // Not to be told is no word that there is none: it is tried again, as the service manager does.
         let gid = users::group_id(group)
@@ -312,9 +297,7 @@ fn control_group(options: &mut Options) -> Result<Option<u32>, Failure> {
         });
     }
     let has_one = nix::unistd::geteuid().is_root() && !options.user;
-    let gid = users::group_id("ebb").ok().flatten().filter(|_| has_one);
-    options.group = gid.map(|_| "ebb".to_owned());
-    Ok(gid)
+    Ok(users::group_id(DEFAULT_GROUP).ok().flatten().filter(|_| has_one))
 }
 
 fn restored(known: &State) -> Restored {

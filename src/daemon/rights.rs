@@ -10,6 +10,7 @@ use crate::protocol::Refusal;
 use super::access::{Caller, Right};
 use super::history::MaySee;
 use super::names::{self, Book};
+use super::options::DEFAULT_GROUP;
 use super::shell::Shell;
 
 type Handled<T> = Result<T, Refusal>;
@@ -55,10 +56,15 @@ impl Shell {
     }
 
     fn control_group(&self) -> String {
-        match &self.options.group {
-            Some(group) => format!("group {group}"),
+        match self.gate.control_gid {
+            Some(_) => format!("group {}", self.control_group_name()),
             None => "the control group (none is set up here)".to_owned(),
         }
+    }
+
+    /// The control group, where there is one, as it is written.
+    pub(super) fn control_group_name(&self) -> &str {
+        self.options.group.as_deref().unwrap_or(DEFAULT_GROUP)
     }
 
     /// What the caller may do with a job by its name.

@@ -1,7 +1,7 @@
 //! The budget of ebbd.toml, read again at a reload and put into force. What it means is decided in `settings`, what follows
 //! from it in `engine`; nothing of the text is kept.
 
-use crate::engine::Budget;
+use crate::engine::{Budget, Event};
 use crate::settings::{self, Settings};
 use crate::sys;
 
@@ -28,7 +28,7 @@ impl Shell {
 
     /// What there is to give out from now on.
     pub(super) fn budget_in_force(&mut self, budget: Budget) {
-        self.budget = budget;
+        self.handle(Event::Budget(budget));
     }
 
     /// Adds to what was harvested what is wrong with the settings, by themselves or against the jobs.

@@ -19,10 +19,7 @@ impl Shell {
             self.tell();
         }
         self.remove_inputs();
-        // After a sync that failed the next answer, or a while, tries again.
-        if self.journal.needs_rotation() && !self.journal.is_suspect() {
-            self.rotate();
-        }
+        self.rotate_by_and_by();
     }
 
     /// Removes the payloads of runs that have ended. That they have is on disk before: else a power cut could leave a run
@@ -76,6 +73,7 @@ impl Shell {
             | Reply::NoSuchJob { .. }
             | Reply::NoSuchRun { .. }
             | Reply::QueueFull { .. }
+            | Reply::NeverFits { .. }
             | Reply::ShuttingDown
             | Reply::NotRecorded
             | Reply::NotKept => reply,

@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Now;
 use crate::engine::{Budget, ClientId, Effect, Engine, Event, Exit, JobIndex, Loaded, Process, Reply};
 use crate::journal::record::{Event as Recorded, Finished, Record, RunId, Usage};
-use crate::journal::{HistoryLine, Inputs, Staged, State, Writer};
+use crate::journal::{HistoryLine, Inputs, Staged, State, Tally, Writer};
 use crate::sys;
 use crate::sys::spawn::Begun;
 use crate::sys::users::User;
 
 use super::access::{Caller, Gate};
 use super::client::Answer;
+use super::directory::Asking;
 use super::input::Input;
 use super::ladder::Ladder;
 use super::leave::Pause;
@@ -47,8 +48,6 @@ pub(super) struct Shell {
     /// Who waits for the end of which run.
     pub(super) waiting: Vec<(RunId, ClientId)>,
     pub(super) live: Vec<Arc<Live>>,
-    /// What there is to give out by the settings.
-    pub(super) budget: Budget,
     /// What keeps job files from being in force, each as it is printed.
     pub(super) problems: Vec<String>,
     /// Names of the jobs whose files have problems, so that the version loaded before is in force.
@@ -65,11 +64,15 @@ pub(super) struct Shell {
     pub(super) staged: Option<Staged>,
     /// Runs whose payloads go, once their ends, and the retries that share the payloads, are on disk.
     pub(super) ended: Vec<RunId>,
+    /// How far the sum of a journal that is full has come.
+    pub(super) tally: Option<Box<Tally>>,
     /// What was read at the start, until it is in force.
-    pub(super) fresh: Option<(Vec<Loaded>, State)>,
+    pub(super) fresh: Option<(Vec<Loaded>, State, Budget)>,
     pub(super) is_over: bool,
     /// Whether ebbd ends without its runs.
     pub(super) leaves_runs: bool,
+    /// What waits for a directory service.
+    pub(super) asking: Asking,
     /// What waits while ebbd is about to go.
     pub(super) pause: Option<Pause>,
     /// Who has asked for an upgrade, and the binary that can take over once that is known.
@@ -126,6 +129,10 @@ impl Shell {
                 Effect::Record(event) => self.record(now, event, &mut then),
                 Effect::Start(order) => self.start_order(*order),
                 Effect::Signal { run } => self.with_live(run, Live::ask_to_end),
+                // It waits for a directory service, and has nothing that could be killed.
+                Effect::Kill { run } if self.asking.forget_start(run) => {
+                    then.push(Event::StartPutOff { run, lacks: String::new() });
+                }
                 Effect::Kill { run } => self.with_live(run, Live::kill),
                 Effect::Reply { client, reply: Reply::Accepted { run, .. } }
                     if then.contains(&Event::NotRecorded { run }) =>
@@ -133,6 +140,7 @@ impl Shell {
                     self.held.push(Held::Reply(client, Reply::NotRecorded));
                 }
                 Effect::Reply { client, reply } => self.held.push(Held::Reply(client, reply)),
+                Effect::Look => then.push(Event::Room(self.look_for_room())),
                 Effect::Exit => self.is_over = true,
             }
         }
@@ -210,8 +218,14 @@ impl Shell {
             | Recorded::Resumed { .. }
             | Recorded::Queued(_)
             | Recorded::Stopping(_)
-            | Recorded::Skipped(_) => return,
+            | Recorded::Skipped(_)
+            | Recorded::Pressure(_) => return,
         };
+        self.forget_note_of(run);
+    }
+
+    /// Nobody needs to know from its note that a run has begun.
+    pub(super) fn forget_note_of(&self, run: RunId) {
         if let Some(begun) = &self.begun {
             begun.forget(run);
         }
@@ -269,7 +283,7 @@ impl Shell {
         let live = self.live.iter().find(|live| live.id == run);
         let memory_max = live.and_then(|live| live.memory.max);
         let unheld = live.map(|live| live.unheld.clone()).unwrap_or_default();
-        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld });
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim: None });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();
@@ -325,6 +339,10 @@ fn log(event: &Recorded) {
         Recorded::Stopping(stopping) => {
             tracing::info!(run = stopping.id, job = %stopping.job, "ending it: {}", stopping.reason);
         }
+        Recorded::Pressure(pressure) if pressure.holds => {
+            tracing::warn!("the host stands still for memory: nothing more is started until that has passed");
+        }
+        Recorded::Pressure(_) => tracing::info!("the memory pressure has passed: runs are started again"),
         Recorded::Opened(_)
         | Recorded::Job(_)
         | Recorded::JobRemoved { .. }

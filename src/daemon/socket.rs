@@ -1,9 +1,10 @@
-//! The control socket: its directory, its mode, and that there is one ebbd behind it. Made here, or handed over by the
-//! service manager, which then owns it: ebbd never removes it, so that what comes while no ebbd is there waits in it.
+//! The control socket: its directory, whom it is open to, and that there is one ebbd behind it. Made here, or handed over by
+//! the service manager, which then owns it: ebbd never removes it, so that what comes while no ebbd is there waits in it.
+//! Whoever made it, it is the control group's: one that may control ebbd and can't open its socket could not.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener as Handed;
 use std::path::Path;
 
@@ -18,6 +19,8 @@ use super::shell::Shell;
 
 /// Root, ebbd's own user and the control group.
 const CLOSED: u32 = 0o660;
+/// The part of it that the control group needs.
+const GROUP: u32 = 0o060;
 /// Everybody may connect; who may do what is decided call by call, by the kernel's word on who is calling.
 const OPEN: u32 = 0o666;
 
@@ -58,7 +61,7 @@ impl Shell {
         }
         self.socket = Socket::handed_over(mode_of(&self.options.places.socket).unwrap_or(CLOSED));
         let listener = UnixListener::from_std(handed).map_err(refused)?;
-        self.open_socket_as_needed();
+        self.give_socket_to_group();
         Ok(listener)
     }
 
@@ -68,8 +71,53 @@ impl Shell {
         self.socket = received.handover.whose;
         let listener = received.listener.take().ok_or_else(|| io::ErrorKind::NotFound.into());
         let listener = listener.and_then(|listener: OwnedFd| UnixListener::from_std(listener.into()));
-        self.open_socket_as_needed();
+        self.give_socket_to_group();
         listener.map_err(refused)
+    }
+
+    /// The settings count for a socket that is there already: its unit can't know them, and they may be newer than it is.
+    /// A mode that keeps every group out is the unit's to say, unless a group was named.
+    fn give_socket_to_group(&mut self) {
+        if self.options.group.is_some() {
+            self.socket.closed |= GROUP;
+        }
+        let path = &self.options.places.socket;
+        if let (Some(gid), Ok(found)) = (self.gate.control_gid, std::fs::symlink_metadata(path))
+            && found.gid() != gid
+        {
+            let group = self.control_group_name();
+            match std::os::unix::fs::lchown(path, None, Some(gid)) {
+                Ok(()) => tracing::info!(
+                    "{} was of gid {} and is now of group {group}, which controls ebbd (setting `group`)",
+                    path.display(),
+                    found.gid()
+                ),
+                Err(error) => tracing::warn!("cannot give {} to group {group}: {error}", path.display()),
+            }
+        }
+        self.open_socket_as_needed();
+        if let Some(remark) = self.keeps_group_out() {
+            tracing::warn!("{remark}");
+        }
+    }
+
+    /// What to do where the socket, as it is now, keeps out the group that may control ebbd.
+    pub(super) fn keeps_group_out(&self) -> Option<String> {
+        let (gid, path) = (self.gate.control_gid?, &self.options.places.socket);
+        let found = std::fs::symlink_metadata(path).ok()?;
+        let mode = found.mode() & 0o777;
+        let needed = if self.options.group.is_some() { GROUP } else { 0 };
+        if mode == OPEN || (found.gid() == gid && mode & needed == needed) {
+            return None;
+        }
+        let (group, path) = (self.control_group_name(), path.display());
+        let systemctl = if self.gate.own_uid == 0 { "systemctl" } else { "systemctl --user" };
+        Some(format!(
+            "group {group} may control ebbd (setting `group`) and can't open {path}, which is of gid {} with mode {mode:04o}. \
+             For now: `chgrp {group} {path} && chmod g+rw {path}`. For good: `{systemctl} edit ebbd.socket` with the lines \
+             `[Socket]`, `SocketGroup={group}`, `SocketMode=0660`",
+            found.gid()
+        ))
     }
 
     /// Makes the socket. One that nobody answers on is of an ebbd that died, and makes room.

@@ -18,6 +18,7 @@ use crate::sys::users::{self, Identity, User};
 use crate::words::{Enforcement, OutputTo};
 
 use super::carriers::Carrier;
+use super::directory::Deferred;
 use super::environment::{self, Host};
 use super::input::Input;
 use super::live::{Live, Seen};
@@ -30,10 +31,15 @@ impl Shell {
     /// Starts a run; a failure comes back as a message, like everything else that a run does.
     pub(super) fn start(&mut self, order: Order) {
         let run = order.run;
+        let asked = users::asked();
         match self.try_start(&order) {
             Ok(watched) => {
                 self.live.push(Arc::clone(&watched.live));
                 tokio::spawn(watched.watch());
+            }
+            Err(_) if users::asked() != asked => {
+                self.outputs().discard(&order.job, run);
+                self.defer(Deferred::Start(order));
             }
             Err(Obstacle { what, is_scarce }) => {
                 self.outputs().discard(&order.job, run);
@@ -55,12 +61,14 @@ impl Shell {
         }
         self.outputs().discard(job, run);
         self.let_go(run);
+        self.forget_note_of(run);
         self.handle(Event::StartPutOff { run, lacks });
     }
 
     fn try_start(&self, order: &Order) -> Result<Watched, Obstacle> {
         let stored = self.store.get(order.definition);
-        let job = stored.map_err(Obstacle::to("read its definition back"))?.definition;
+        let mut job = stored.map_err(Obstacle::to("read its definition back"))?.definition;
+        job.memory.max = order.raised_max.or(job.memory.max);
         if !sys::descriptors::has_more_than(limits::DESCRIPTORS_FOR_CLIENTS) {
             return Err(Obstacle::scarce(format!(
                 "all but {} of ebbd's descriptors are in use (RLIMIT_NOFILE, or LimitNOFILE= of its unit)",

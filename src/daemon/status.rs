@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::clock::Wall;
+use crate::clock::{Mono, Wall};
 use crate::engine::{self, ClientId, JobIndex, JobView, RunView};
 use crate::job::Definition;
 use crate::learn::Learned;
 use crate::protocol::{
     JobStatus, LastRun, LearnedStatus, MemoryStatus, Refusal, Reply, RunStatus, StatusReply, Waits, encode,
 };
+use crate::sys::users;
 
 use super::access::{Caller, Right};
 use super::client::Answer;
+use super::directory::Deferred;
 use super::names::Book;
 use super::shell::Shell;
 use super::store::Stored;
@@ -46,7 +48,11 @@ impl Shell {
     /// The next job from `from` on that the caller may see; the problems after the last.
     pub(super) fn more_status(&mut self, client: ClientId, caller: &Arc<Caller>, from: usize) {
         for next in from..self.engine.job_count() {
+            let asked = users::asked();
             match self.visible_status(caller, JobIndex(next)) {
+                Ok(None) if users::asked() != asked => {
+                    return self.defer(Deferred::Status { client, caller: Arc::clone(caller), next });
+                }
                 Ok(None) => {}
                 Ok(Some(status)) => {
                     let parameters = StatusReply { job: Some(status), problems: Vec::new() };
@@ -175,9 +181,10 @@ impl Shell {
 }
 
 fn waits(waits: &engine::Waits) -> Waits {
-    let engine::Waits { since, resource, needs, free, behind, likely_in_ms, sentence } = waits.clone();
-    let now = crate::sys::clock::now().wall;
-    let likely_at = likely_in_ms.map(|ms| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)).to_string());
+    let engine::Waits { since, resource, needs, free, behind, likely, sentence } = waits.clone();
+    let now = crate::sys::clock::now();
+    let ahead_ms = |at: Mono| i64::try_from(at.0.saturating_sub(now.mono.0)).unwrap_or(i64::MAX);
+    let likely_at = likely.map(|at| now.wall.plus_ms(ahead_ms(at)).to_string());
     Waits { since: since.to_string(), resource, needs, free, behind, likely_at, sentence }
 }
 

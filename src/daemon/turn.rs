@@ -17,13 +17,13 @@ use crate::sys::clock::{MonoTimer, Tick, WallTimer};
 
 use super::input::Input;
 use super::leave::Call;
-use super::parting::StopWithin;
+use super::parting::{Bounds, StopWithin};
 use super::shell::Shell;
 use super::signals::{Signal, Signals};
 
 /// Everything that the loop waits for.
 pub(super) struct Loop {
-    signals: Signals,
+    pub(super) signals: Signals,
     pub(super) input: mpsc::UnboundedReceiver<Input>,
     wall: AsyncFd<WallTimer>,
     mono: AsyncFd<MonoTimer>,
@@ -33,8 +33,8 @@ pub(super) struct Loop {
     accept_from: Option<Instant>,
     /// Whether nobody is let in for want of descriptors, so that the log has said so.
     is_shut: bool,
-    /// When ebbd ends whatever is left, once it was asked to end.
-    end_by: Option<Instant>,
+    /// By when ebbd ends whatever is left, once it was asked to end.
+    pub(super) bounds: Bounds,
     /// When the disk is tried again, on which there was no room.
     room_from: Option<Instant>,
 }
@@ -55,7 +55,7 @@ impl Loop {
             next_client: 1,
             accept_from: None,
             is_shut: false,
-            end_by: None,
+            bounds: Bounds::default(),
             room_from: None,
         })
     }
@@ -67,15 +67,14 @@ impl Loop {
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
             tokio::select! {
                 signal = self.signals.next() => {
-                    if signal == Signal::End {
+                    if signal == Signal::End && self.bounds.wait.is_none() {
                         let within = shell.options.stop_within_ms.map(StopWithin);
-                        let wait = within.map(|within| Duration::from_millis(within.wait_ms()));
-                        self.end_by = self.end_by.or(wait.map(|wait| Instant::now() + wait));
+                        self.bounds = within.map(Bounds::of).unwrap_or_default();
                     }
                     on_signal(shell, signal);
                 }
-                () = tokio::time::sleep_until(self.end_by.unwrap_or_else(Instant::now)),
-                    if self.end_by.is_some() => {
+                () = tokio::time::sleep_until(self.bounds.wait.unwrap_or_else(Instant::now)),
+                    if self.bounds.wait.is_some() => {
                         tracing::error!("ending with runs that could not be ended in time (--stop-within)");
                         shell.is_over = true;
                     }
@@ -100,6 +99,8 @@ impl Loop {
                 }
                 () = tokio::time::sleep_until(self.accept_from.unwrap_or_else(Instant::now)),
                     if self.accept_from.is_some() => self.guard(shell, None),
+                // Between two pieces of a rotation everybody else has a turn.
+                () = tokio::task::yield_now(), if shell.tally.is_some() => {}
                 // Nothing else may happen for hours: what waits for room on the disk is tried again.
                 () = tokio::time::sleep_until(self.room_from.unwrap_or_else(Instant::now)),
                     if self.room_from.is_some() => {
@@ -176,8 +177,9 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
                 Some(within) => tracing::info!("asked to end; runs get at most {} ms", within.grace_ms()),
                 None => tracing::info!("asked to end"),
             }
-            shell.notify_stopping();
+            // First of all: a service manager that takes its time must not take the runs'.
             shell.handle(Event::Shutdown);
+            shell.notify_stopping();
         }
         Signal::Leave => {
             tracing::info!("asked to end and to leave the runs alone");
@@ -185,7 +187,7 @@ fn on_signal(shell: &mut Shell, signal: Signal) {
             shell.is_over = true;
             shell.notify_stopping();
         }
-        Signal::Reload => drop(shell.reload()),
+        Signal::Reload => shell.reload(),
         Signal::Child => shell.reap_orphans(),
     }
 }
@@ -201,6 +203,7 @@ pub(super) fn on_input(shell: &mut Shell, input: Input) {
         Input::MoreStatus { client, caller, next } => shell.more_status(client, &caller, next),
         Input::Paused(client) => shell.paused(client),
         Input::Probed { found } => shell.probed(found),
+        Input::Answered(answers) => shell.answered(answers),
         Input::ClientGone { client } => shell.farewell(client),
         Input::Started { run, process } => shell.started(run, process),
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),

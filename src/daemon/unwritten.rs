@@ -45,7 +45,8 @@ impl Unwritten {
     pub(super) fn keep(&mut self, record: &Record) -> bool {
         let most = match &record.event {
             Event::Queued(queued) if queued.trigger == Trigger::Manual => return false,
-            Event::Skipped(_) => limits::UNWRITTEN_SKIPPED_MAX,
+            // What can be done without leaves room for what can not.
+            Event::Skipped(_) | Event::Pressure(_) => limits::UNWRITTEN_SKIPPED_MAX,
             Event::Opened(_)
             | Event::Job(_)
             | Event::JobRemoved { .. }
@@ -72,30 +73,18 @@ impl Unwritten {
 mod tests {
     use super::*;
     use crate::clock::Wall;
-    use crate::journal::record::{Payload, Skipped};
+    use crate::journal::record::Skipped;
     use crate::words::SkipReason;
 
     fn queued(id: u64, trigger: Trigger) -> Record {
-        let queued = Queued {
-            id,
-            job: "a".into(),
-            trigger,
-            attempt: 1,
-            slot: None,
-            not_before: None,
-            uid: None,
-            retry_of: None,
-            raised_max_bytes: None,
-            payload: Payload::default(),
-        };
-        Record { at: Wall(0), event: Event::Queued(queued) }
+        Record { at: Wall(0), event: Event::Queued(Queued::plain(id, "a", trigger)) }
     }
 
     fn skipped() -> Record {
         let (trigger, reason) = (Trigger::Schedule, SkipReason::Running);
         Record {
             at: Wall(0),
-            event: Event::Skipped(Skipped { job: "a".into(), trigger, reason, slot: None }),
+            event: Event::Skipped(Skipped { job: "a".into(), trigger, reason, slot: None, detail: None }),
         }
     }
 

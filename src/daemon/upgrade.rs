@@ -12,17 +12,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
-use tokio::net::unix::pipe::Receiver;
-use tokio::time::timeout;
 
 use crate::engine::{ClientId, JobIndex};
 use crate::limits;
 use crate::protocol::Refusal;
-use crate::sys::{descriptors, image, pidfd};
+use crate::sys::{descriptors, image};
 
 use super::access::Caller;
+use super::beside;
 use super::client::Client;
 use super::handover::{self, ANSWER, Awaits, FORMAT, Handover, VARIABLE, What};
 use super::input::Input;
@@ -93,6 +91,7 @@ impl Shell {
             problems: self.problems.clone(),
             refused: self.refused.iter().cloned().collect(),
             is_unreadable: self.is_unreadable,
+            lacks_room: self.lacks_room,
             engine: self.engine.carried(),
             runs: self.live.iter().map(|live| live.hand_over()).collect(),
             clients,
@@ -126,6 +125,7 @@ impl Live {
             id: self.id,
             stop_signal: self.stop_signal,
             memory: self.memory,
+            unheld: Some(self.unheld.clone()),
             output_max: self.output.as_ref().map(|(_, max)| *max),
             keep: self.keep,
             peak_anon: self.seen.peak_anon.load(Relaxed),
@@ -145,6 +145,7 @@ impl Loop {
     /// Carries the upgrade out that is due. Comes back only where it could not, and then ebbd goes on.
     pub(super) async fn upgrade(&mut self, shell: &mut Shell, listener: &UnixListener) {
         let Some((_, Some(binary))) = shell.upgrade.clone() else { return };
+        tracing::info!("coming to rest, for {} to take over", binary.display());
         let why = match self.come_to_rest(shell).await {
             Ok(()) => match take_my_place(shell, listener, &binary) {
                 Ok(never) => match never {},
@@ -152,12 +153,21 @@ impl Loop {
             },
             Err(why) => why,
         };
+        // First of all: what is started now must not inherit that signals are blocked, and those that came are heard next.
+        let _ = image::unblock_signals();
         shell.go_on();
         shell.not_upgraded(&why);
     }
 
-    /// Everything is between two steps after this.
+    /// Everything is between two steps after this, and signals wait in the kernel for whoever lets them through again.
     async fn come_to_rest(&mut self, shell: &mut Shell) -> Result<(), String> {
+        // One that would end ebbd later on is not taken here: then the next one hears it.
+        match self.signals.hold_back().await {
+            Ok(asks_to_end) if asks_to_end => return Err("it is about to end".to_owned()),
+            Ok(_) => {}
+            Err(error) => return Err(format!("signals can't be held back: {error}")),
+        }
+        shell.notify_alive();
         shell.hold_back();
         shell.pause_clients();
         if !self.settle(shell, |shell| shell.is_settled() && shell.has_paused_clients()).await {
@@ -175,7 +185,10 @@ impl Loop {
             return Err("it is about to end".to_owned());
         }
         shell.put_calls_back();
-        shell.bring_to_disk().map_err(|e| format!("the journal can't be brought to disk: {e}"))
+        shell.bring_to_disk().map_err(|e| format!("the journal can't be brought to disk: {e}"))?;
+        // The next one reads the journal first.
+        shell.notify_alive();
+        Ok(())
     }
 }
 
@@ -213,13 +226,8 @@ fn take_my_place(
     let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| name != VARIABLE).collect();
     environment.push((VARIABLE.into(), number.into()));
     tracing::info!("executing {} in this one's place", binary.display());
-    // A signal that comes while nobody handles it would be the end.
     descriptors::restore();
-    let error = match image::block_signals() {
-        Ok(()) => image::replace(binary, &args, &environment),
-        Err(error) => error,
-    };
-    let _ = image::unblock_signals();
+    let error = image::replace(binary, &args, &environment);
     descriptors::raise(limits::DESCRIPTORS_MAX);
     handover::take_back(&named);
     Err(format!("{} can't be executed: {error}", binary.display()))
@@ -276,26 +284,11 @@ fn check(path: &Path) -> Result<(), String> {
 
 /// Runs it with `--check-handover`; all that it says, up to a bound and for so long.
 async fn ask(path: &Path) -> io::Result<String> {
-    let (reader, writer) = io::pipe()?;
-    let child = Command::new(path)
-        .args(std::env::args_os().skip(1))
-        .arg("--check-handover")
-        .env_remove(VARIABLE)
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .spawn()?;
-    // Reaped with the orphans, so that it is named by more than its number.
-    let process = i32::try_from(child.id()).map_err(io::Error::other).and_then(pidfd::pidfd_open)?;
+    let (pipe, end) = io::pipe()?;
+    let mut command = Command::new(path);
+    command.args(std::env::args_os().skip(1)).arg("--check-handover").env_remove(VARIABLE);
+    command.stdin(Stdio::null()).stdout(end.try_clone()?).stderr(end);
     let patience = Duration::from_millis(limits::PROBE_TIMEOUT_MS);
-    let said = timeout(patience, read_all(reader.into())).await;
-    let _ = pidfd::pidfd_signal(process.as_fd(), libc::SIGKILL);
-    said.unwrap_or_else(|_| Err(io::Error::other(format!("no answer within {} s", patience.as_secs()))))
-}
-
-async fn read_all(pipe: OwnedFd) -> io::Result<String> {
-    let pipe = Receiver::from_owned_fd(pipe)?;
-    let mut said = Vec::new();
-    pipe.take(limits::PROBE_ANSWER_MAX).read_to_end(&mut said).await?;
+    let said = beside::all_it_says(command, pipe, limits::PROBE_ANSWER_MAX, patience).await?;
     Ok(String::from_utf8_lossy(&said).into_owned())
 }

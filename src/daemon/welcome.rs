@@ -53,6 +53,7 @@ impl Received {
             problems: std::mem::take(&mut self.handover.problems),
             refused: self.handover.refused.drain(..).collect(),
             is_unreadable: self.handover.is_unreadable,
+            lacks_room: self.handover.lacks_room,
             ..Harvest::default()
         };
         for at in self.handover.jobs.drain(..) {

@@ -29,6 +29,19 @@ struct CarriedRun {
     since_ms: u64,
     /// The policy that it was started with, which a reload may have changed for later runs.
     policy: Policy,
+    /// Where it is being ended.
+    #[serde(default)]
+    end: Option<End>,
+}
+
+/// When what is being ended is ended for good.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum End {
+    /// At this moment by the clock that nobody sets, in milliseconds since boot.
+    At(u64),
+    /// That has happened.
+    Done,
 }
 
 impl Engine {
@@ -47,6 +60,13 @@ impl Engine {
                 run: run.id,
                 since_ms: since.mono.0,
                 policy: (*run.policy).clone(),
+                end: match run.state {
+                    State::Stopping { kill_at, .. } => Some(kill_at.map_or(End::Done, |at| End::At(at.0))),
+                    State::Running { .. }
+                    | State::Waiting { .. }
+                    | State::PutOff { .. }
+                    | State::Starting { .. } => None,
+                },
             })
         };
         Carried {
@@ -63,14 +83,21 @@ impl Engine {
                 job.next = Some(Next { slot, at });
             }
         }
-        for CarriedRun { run, since_ms, policy } in carried.runs {
+        for CarriedRun { run, since_ms, policy, end } in carried.runs {
             let Some(run) = self.run_mut(run) else { continue };
             match &mut run.state {
                 State::Running { since, deadline } => {
                     since.mono = Mono(since_ms);
                     *deadline = policy.timeout_ms.map(|ms| since.mono.plus_ms(ms));
                 }
-                State::Stopping { since, .. } => since.mono = Mono(since_ms),
+                State::Stopping { since, kill_at, .. } => {
+                    since.mono = Mono(since_ms);
+                    match end {
+                        Some(End::At(at)) => *kill_at = Some(Mono(at)),
+                        Some(End::Done) => *kill_at = None,
+                        None => {}
+                    }
+                }
                 State::Waiting { .. } | State::PutOff { .. } | State::Starting { .. } => continue,
             }
             run.policy = Rc::new(policy);

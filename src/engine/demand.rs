@@ -42,6 +42,9 @@ impl Engine {
         {
             return Reply::Accepted { run: equal.id, merged: true };
         }
+        if let Some(why) = self.never_fits(index, None) {
+            return Reply::NeverFits { why };
+        }
         let active = self.runs.iter().filter(|r| r.job == name && r.is_active()).count();
         let waiting = self.runs.iter().filter(waits).count();
         let has_room = active + waiting < usize::from(policy.max_parallel);

@@ -38,6 +38,8 @@ pub enum Effect {
         /// With what.
         reply: Reply,
     },
+    /// Look at what memory the host has left and answer with [`super::Event::Room`], after everything else here.
+    Look,
     /// Nothing is left to wait for: end.
     Exit,
 }
@@ -59,6 +61,8 @@ pub struct Order {
     pub slot: Option<Wall>,
     /// What its demand brought along.
     pub payload: Payload,
+    /// The memory limit that it gets in place of its job's, in bytes.
+    pub raised_max: Option<u64>,
 }
 
 /// The answer to a client.
@@ -92,6 +96,11 @@ pub enum Reply {
     QueueFull {
         /// How many.
         limit: u16,
+    },
+    /// It claims more memory than there can ever be, in a sentence.
+    NeverFits {
+        /// How much, and of what.
+        why: String,
     },
     /// ebbd is about to end and takes nothing new.
     ShuttingDown,

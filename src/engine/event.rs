@@ -6,6 +6,7 @@ use crate::clock::Wall;
 use crate::journal::record::{Payload, RunId, Usage};
 use crate::words::Enforcement;
 
+use super::budget::{Budget, Room};
 use super::policy::Policy;
 
 /// Where the shell finds a job's definition again; the engine only carries it.
@@ -128,6 +129,8 @@ pub enum Event {
         late_ms: u64,
         /// Limits of its job that nothing held, by their names in the file.
         unheld: Vec<String>,
+        /// Which of its processes the kernel killed for memory, for people: `python3 (pid 1234, 490M)`.
+        victim: Option<String>,
     },
     /// The watchdog saw a run above its memory limit (rlimit rung only).
     OverLimit {
@@ -150,6 +153,12 @@ pub enum Event {
         /// Which run.
         run: RunId,
     },
+    /// Memory is given out by these rules from now on: at start before the first load, and after each reload.
+    Budget(Budget),
+    /// The answer to [`super::Effect::Look`].
+    Room(Room),
+    /// The kernel says that processes stand still for memory.
+    Pressure,
     /// The end of ebbd is asked for; a second time means at once.
     Shutdown,
 }

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use crate::clock::{Now, Wall};
-use crate::journal::record::{Event as Recorded, Payload, RunId, Started, Stopping};
+use crate::journal::record::{Event as Recorded, Finished, Payload, RunId, Started, Stopping};
+use crate::learn::Learned;
 use crate::limits;
 use crate::words::{Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
@@ -42,6 +43,9 @@ impl Engine {
             is_recorded: false,
             put_off: 0,
             lacks: None,
+            claim: 0,
+            turn: None,
+            hold: None,
             state: State::Waiting { not_before: None },
         };
         self.push(run, None, out)
@@ -87,11 +91,16 @@ impl Engine {
         if self.shutdown != Shutdown::No {
             return;
         }
+        if self.is_limited() {
+            self.ask_for_room(now, out);
+            return;
+        }
         let Some(index) = self.find(name) else { return };
         let job = &self.jobs[index];
+        let mut due = Vec::new();
         let room = usize::from(job.policy.max_parallel);
         let mut active = self.runs.iter().filter(|r| r.job == *name && r.is_active()).count();
-        for run in &mut self.runs {
+        for run in &self.runs {
             if active >= room {
                 break;
             }
@@ -103,20 +112,34 @@ impl Engine {
             if run.job != *name || run.is_active() || is_early || held {
                 continue;
             }
-            run.policy = Rc::clone(&job.policy);
-            let deadline = run.policy.timeout_ms.map(|ms| now.mono.plus_ms(ms));
-            run.state = State::Starting { stop: None, deadline };
+            due.push(run.id);
             active += 1;
-            out.push(Effect::Start(Box::new(Order {
-                run: run.id,
-                job: name.to_string(),
-                definition: job.definition,
-                trigger: run.trigger,
-                attempt: run.attempt,
-                slot: run.slot,
-                payload: run.payload.clone(),
-            })));
         }
+        for id in due {
+            let claim = self.claim_of(index, None).0;
+            self.begin(index, id, claim, now, out);
+        }
+    }
+
+    /// A run's turn has come: it is about to have processes.
+    pub(super) fn begin(&mut self, index: usize, id: RunId, claim: u64, now: Now, out: &mut Vec<Effect>) {
+        let (policy, definition) = (Rc::clone(&self.jobs[index].policy), self.jobs[index].definition);
+        let Some(run) = self.run_mut(id) else { return };
+        let deadline = policy.timeout_ms.map(|ms| now.mono.plus_ms(ms));
+        run.policy = policy;
+        run.claim = claim;
+        (run.turn, run.hold) = (None, None);
+        run.state = State::Starting { stop: None, deadline };
+        out.push(Effect::Start(Box::new(Order {
+            run: id,
+            job: run.job.to_string(),
+            definition,
+            trigger: run.trigger,
+            attempt: run.attempt,
+            slot: run.slot,
+            payload: run.payload.clone(),
+            raised_max: run.raised_max,
+        })));
     }
 
     pub(super) fn started(
@@ -181,10 +204,21 @@ impl Engine {
 
     pub(super) fn exited(&mut self, now: Now, id: RunId, ended: Ended, out: &mut Vec<Effect>) {
         let Some(run) = self.run_mut(id) else { return };
-        let Ended { exit, usage, memory_max, late_ms, unheld } = ended;
+        let Ended { exit, usage, memory_max, late_ms, unheld, victim } = ended;
         let why = run.why();
-        let outcome = outcome(exit, why, usage.oom_kills, &run.policy.success_codes);
-        let detail = sentence::of_end(outcome, why, run.policy.timeout_ms, &usage, memory_max);
+        let outcome = outcome(exit, why, &usage, &run.policy.success_codes);
+        let (policy, raised) = (Rc::clone(&run.policy), run.raised_max);
+        let job = Rc::clone(&run.job);
+        let learned = self.find(&job).map_or(Learned::EMPTY, |index| self.jobs[index].facts.learned);
+        let facts = sentence::Facts {
+            why,
+            usage: &usage,
+            memory_max,
+            victim: victim.as_deref(),
+            raised,
+            learned: &learned,
+        };
+        let detail = sentence::of_end(outcome, &policy, &facts);
         self.finish(
             id,
             End { outcome, exit: Some(exit), usage, reason: None, detail, late_ms, unheld, memory_max },
@@ -268,7 +302,7 @@ impl Engine {
         let finished = run.finished(end, now);
         let finished_at = finished.finished_at;
         // The retry comes first: a crash between the two leaves both, and the end, once it is found again, queues no other.
-        self.retry(&run, outcome, now, out);
+        self.retry(&run, &finished, now, out);
         let lesson = finished.lesson();
         out.push(Effect::Record(Recorded::Finished(finished)));
         if let Some(index) = self.find(&run.job) {
@@ -287,14 +321,12 @@ impl Engine {
     }
 
     /// Queues the next attempt of a run that failed, unless a run that waits already will do the same.
-    fn retry(&mut self, run: &Run, outcome: Outcome, now: Now, out: &mut Vec<Effect>) {
-        if !is_retried(outcome) || self.find(&run.job).is_none() {
-            return;
-        }
-        let Some(delay_ms) = run.policy.retry_delay_ms(run.attempt) else { return };
+    fn retry(&mut self, run: &Run, finished: &Finished, now: Now, out: &mut Vec<Effect>) {
+        let Some(again) = self.again(run, finished) else { return };
         if self.runs.iter().any(|r| r.job == run.job && !r.is_active() && r.payload == run.payload) {
             return;
         }
+        let Again { delay_ms, raised_max } = again;
         let not_before = now.wall.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX));
         let retry = Run {
             id: self.next_run,
@@ -302,14 +334,31 @@ impl Engine {
             attempt: run.attempt + 1,
             queued_at: now.wall,
             retry_of: Some(run.id),
+            raised_max,
             enforcement: Enforcement::None,
             is_recorded: false,
             put_off: 0,
             lacks: None,
+            claim: 0,
+            turn: None,
+            hold: None,
             state: State::Waiting { not_before: Some(now.mono.plus_ms(delay_ms)) },
             ..run.clone()
         };
         self.push(retry, Some(not_before), out);
+    }
+
+    /// Whether a run that ended so is tried again, and how. What its own limit has killed gets a larger one at once, where its
+    /// job says so; with the same one it would only be killed again.
+    fn again(&self, run: &Run, finished: &Finished) -> Option<Again> {
+        let index = self.find(&run.job)?;
+        if finished.outcome == Outcome::OomKill {
+            let limit = finished.memory_max_bytes?;
+            let raised_max = Some(run.policy.raised_max(limit, self.most(index))?);
+            return Some(Again { delay_ms: 0, raised_max });
+        }
+        let delay_ms = run.policy.retry_delay_ms(run.attempt).filter(|_| is_retried(finished.outcome))?;
+        Some(Again { delay_ms, raised_max: run.raised_max })
     }
 
     /// Whether a waiting run would give way to a new one with this payload: a retry that still waits for its delay, or for
@@ -355,6 +404,13 @@ impl Engine {
             out.push(Effect::Exit);
         }
     }
+}
+
+/// How a run is tried again.
+struct Again {
+    delay_ms: u64,
+    /// In place of its job's memory limit.
+    raised_max: Option<u64>,
 }
 
 fn stopping(run: &Run, reason: StopReason) -> Effect {

@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use crate::clock::{Now, Wall};
-use crate::journal::record::{Event as Recorded, JobFacts, Queued, RunId, Started};
+use crate::journal::record::{Event as Recorded, JobFacts, Queued, RunId, Started, Usage};
 use crate::words::{Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::event::Loaded;
 use super::job::{Facts, Job};
-use super::policy::{self, Policy};
+use super::policy::{Policy, Shared};
 use super::run::{End, Run, Since, State, outcome};
 use super::{Effect, Engine, Exit, sentence};
 
@@ -41,26 +41,36 @@ impl Engine {
     pub(super) fn load(&mut self, now: Now, loaded: Vec<Loaded>, out: &mut Vec<Effect>) {
         let restored = self.restored.take();
         let is_first = restored.is_some();
-        let mut known = std::mem::take(&mut self.jobs);
+        let known = std::mem::take(&mut self.jobs);
         let mut facts = std::mem::take(&mut self.absent);
         if let Some(restored) = restored {
             facts = restored.jobs;
             self.runs = restored.runs.into_iter().map(|run| restore(run, now)).collect();
         }
+        facts.sort_by(|a, b| a.job.cmp(&b.job));
         self.jobs.reserve_exact(loaded.len());
+        // Both are in the order of names: one walk through them finds which are the same.
+        let mut known = known.into_iter().peekable();
+        let (mut gone, mut shared) = (Vec::new(), Shared::default());
         for job in loaded {
-            let old = known.binary_search_by(|k| (*k.name).cmp(&job.name)).ok().map(|i| known.remove(i));
+            while let Some(old) = known.next_if(|old| *old.name < *job.name) {
+                gone.push(old.name.to_string());
+            }
+            let old = known.next_if(|old| *old.name == *job.name);
             let old_facts = match &old {
                 Some(old) => Some(old.facts),
-                None => facts.iter().find(|f| f.job == job.name).map(Facts::restore),
+                None => facts
+                    .binary_search_by(|f| f.job.cmp(&job.name))
+                    .ok()
+                    .map(|index| Facts::restore(&facts[index])),
             };
-            self.adopt(now, job, old, old_facts, out);
+            self.adopt(now, job, old, old_facts, &mut shared, out);
         }
-        let gone = known.into_iter().map(|job| job.name.to_string());
+        gone.extend(known.map(|job| job.name.to_string()));
         let (kept, removed): (Vec<_>, Vec<_>) =
             facts.into_iter().filter(|f| self.find(&f.job).is_none()).partition(|f| self.refused.has(&f.job));
         self.absent = kept;
-        let gone: Vec<String> = gone.chain(removed.into_iter().map(|f| f.job)).collect();
+        gone.extend(removed.into_iter().map(|f| f.job));
         for name in gone {
             out.push(Effect::Record(Recorded::JobRemoved { job: name }));
         }
@@ -74,9 +84,10 @@ impl Engine {
         job: Loaded,
         old: Option<Job>,
         facts: Option<Facts>,
+        shared: &mut Shared,
         out: &mut Vec<Effect>,
     ) {
-        let policy = policy::share(job.policy, self.jobs.iter().map(|j| &j.policy));
+        let policy = shared.share(job.policy);
         let (facts, is_same) = match facts {
             Some(facts) if facts.timing == job.timing => (facts, true),
             // Another timing has missed nothing by definition; what is known of its runs stays.
@@ -136,9 +147,14 @@ impl Engine {
 impl Engine {
     /// Gives the runs of an earlier ebbd the policies of their jobs.
     fn take_over(&mut self) {
-        for run in &mut self.runs {
-            let index = self.jobs.binary_search_by(|job| job.name.cmp(&run.job));
-            let policy = index.map_or_else(|_| Rc::clone(&run.policy), |i| Rc::clone(&self.jobs[i].policy));
+        for position in 0..self.runs.len() {
+            let run = &self.runs[position];
+            let index = self.find(&run.job);
+            // What it claimed is reckoned anew; nobody has written it down.
+            let claim = index.filter(|_| run.is_active()).map_or(0, |i| self.claim_of(i, run.raised_max).0);
+            let policy = index.map_or_else(|| Rc::clone(&run.policy), |i| Rc::clone(&self.jobs[i].policy));
+            let run = &mut self.runs[position];
+            run.claim = claim;
             run.take_over(policy);
         }
     }
@@ -159,7 +175,7 @@ impl Engine {
             .collect();
         for (id, why) in ended {
             let detail = sentence::of_stop(why, None);
-            let outcome = outcome(Exit::Unknown, Some(why), None, &[]);
+            let outcome = outcome(Exit::Unknown, Some(why), &Usage::default(), &[]);
             self.finish(id, End { detail, ..End::without_process(outcome, "") }, now, out);
         }
     }
@@ -220,6 +236,9 @@ fn restore(run: RestoredRun, now: Now) -> Run {
         payload,
         put_off: 0,
         lacks: None,
+        claim: 0,
+        turn: None,
+        hold: None,
         enforcement: started.map_or(crate::words::Enforcement::None, |(_, s)| s.enforcement),
         is_recorded: true,
         state,

@@ -6,6 +6,7 @@
 // State x event: every match names every case, so that a new one can't be forgotten.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod admit;
 mod budget;
 mod carry;
 mod claim;
@@ -22,6 +23,8 @@ mod timing;
 mod view;
 
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -33,7 +36,7 @@ pub use event::{ClientId, DefinitionRef, Event, Exit, JobIndex, Loaded, Process,
 pub use job::{Last, Next};
 pub use load::{Restored, RestoredRun};
 pub use policy::Policy;
-pub use view::{JobView, RunView, Waits};
+pub use view::{JobView, RunView, ShareView, Waits};
 
 use crate::clock::{Mono, Now, Wall};
 use crate::journal::record::{JobFacts, RunId};
@@ -70,6 +73,13 @@ pub struct Engine {
     last_grace_ms: Option<u64>,
     /// What all runs together may claim.
     budget: Budget,
+    /// Whether what there is of it is about to be looked at.
+    looks: bool,
+    /// When it has to be looked at once more, and the pause before that, in milliseconds.
+    look_again: Option<Mono>,
+    look_pause_ms: u64,
+    /// Where starts are held back because the host stands still for memory.
+    pressure: Option<admit::Pressure>,
     /// When the last of these graces is over.
     end_by: Option<Mono>,
 }
@@ -98,6 +108,10 @@ impl Engine {
             goes_on: false,
             last_grace_ms: None,
             budget: Budget::default(),
+            looks: false,
+            look_again: None,
+            look_pause_ms: 0,
+            pressure: None,
             end_by: None,
         }
     }
@@ -128,14 +142,17 @@ impl Engine {
             }
             Event::StartFailed { run, error } => self.start_failed(now, run, error, &mut out),
             Event::StartPutOff { run, lacks } => self.start_put_off(now, run, &lacks, &mut out),
-            Event::Exited { run, exit, usage, memory_max, late_ms, unheld } => {
-                let ended = run::Ended { exit, usage, memory_max, late_ms, unheld };
+            Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim } => {
+                let ended = run::Ended { exit, usage, memory_max, late_ms, unheld, victim };
                 self.exited(now, run, ended, &mut out);
             }
             Event::OverLimit { run } => self.over_limit(run, &mut out),
             Event::Recorded { run } => self.recorded(now, run, &mut out),
             Event::NotRecorded { run } => self.runs.retain(|r| r.id != run),
             Event::NotDurable { run } => self.not_durable(now, run, &mut out),
+            Event::Budget(budget) => self.set_budget(now, budget, &mut out),
+            Event::Room(room) => self.admit(now, &room, &mut out),
+            Event::Pressure => self.pressed(now, &mut out),
             Event::Shutdown => self.shut_down(now, &mut out),
         }
         out
@@ -147,7 +164,7 @@ impl Engine {
         let slots = self.jobs.iter().filter_map(|job| job.next.map(|next| next.at));
         Wake {
             wall: if self.shutdown == Shutdown::No { slots.min() } else { None },
-            mono: self.runs.iter().filter_map(Run::wake).min(),
+            mono: self.runs.iter().filter_map(Run::wake).chain(self.wake_for_memory()).min(),
         }
     }
 
@@ -168,6 +185,7 @@ impl Engine {
     }
 
     fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
-        self.runs.iter_mut().find(|run| run.id == id)
+        let position = self.runs.binary_search_by_key(&id, |run| run.id).ok()?;
+        self.runs.get_mut(position)
     }
 }

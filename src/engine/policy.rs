@@ -1,6 +1,8 @@
 //! What the engine has to know of a job: the few bits that decide, without the text that only a run needs.
 //! Jobs with equal policies share one, so that a thousand jobs cost little.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -77,17 +79,31 @@ impl From<&Definition> for Policy {
     }
 }
 
-/// Returns the policy that is already shared by some job if it equals `policy`, else a new one.
-pub(super) fn share<'a>(policy: Policy, known: impl Iterator<Item = &'a Rc<Policy>>) -> Rc<Policy> {
-    for other in known {
-        if **other == policy {
-            return Rc::clone(other);
-        }
+/// The policies of a load, each under a hash of it: kept for as long as jobs come in.
+#[derive(Default)]
+pub(super) struct Shared(BTreeMap<u64, Rc<Policy>>);
+
+impl Shared {
+    /// Returns the policy that some job before has if it equals `policy`, else a new one. Should two that differ have one
+    /// hash, the later one is not shared.
+    pub(super) fn share(&mut self, policy: Policy) -> Rc<Policy> {
+        let known = self.0.entry(policy.hash()).or_insert_with(|| Rc::new(policy.clone()));
+        if **known == policy { Rc::clone(known) } else { Rc::new(policy) }
     }
-    Rc::new(policy)
 }
 
 impl Policy {
+    fn hash(&self) -> u64 {
+        let Self { enabled, scheduled, every_ms, at_start, jitter_ms, catch_up, overlap, .. } = self;
+        let Self { queue_limit, max_parallel, timeout_ms, grace_ms, retry, success_codes, .. } = self;
+        let Retry { attempts, delay_ms, backoff, max_delay_ms } = retry;
+        let mut hasher = DefaultHasher::new();
+        (enabled, scheduled, every_ms, at_start, jitter_ms, catch_up, overlap).hash(&mut hasher);
+        (queue_limit, max_parallel, timeout_ms, grace_ms, success_codes).hash(&mut hasher);
+        (attempts, delay_ms, backoff.to_bits(), max_delay_ms).hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// The delay before retry number `retry` (1 for the first), in milliseconds; `None` where no retry is left.
     #[must_use]
     pub fn retry_delay_ms(&self, retry: u32) -> Option<u64> {
@@ -104,6 +120,32 @@ impl Policy {
 }
 
 impl Policy {
+    /// The limit of the retry that follows a run which its own limit of `max` bytes has killed, at most `most` bytes. None
+    /// where no retry is left, or the limit can't grow any more.
+    #[must_use]
+    pub fn raised_max(&self, max: u64, most: Option<u64>) -> Option<u64> {
+        const PAGE: u64 = 4096;
+        let most = [self.on_oom.up_to, most].into_iter().flatten().min();
+        let grown = |max: u64| {
+            let grown = u128::from(max) * u128::from(self.on_oom.grow_milli) / 1000;
+            let grown = u64::try_from(grown).unwrap_or(u64::MAX).next_multiple_of(PAGE);
+            most.map_or(grown, |most| grown.min(most))
+        };
+        let mut limit = self.memory_max?;
+        // As many retries as it takes to get from the file's limit to that of the run have been made.
+        for _ in 0..self.on_oom.retry {
+            let next = grown(limit);
+            if next <= limit {
+                return None;
+            }
+            if limit >= max {
+                return Some(next);
+            }
+            limit = next;
+        }
+        None
+    }
+
     /// For a run of an earlier ebbd whose job is no longer defined: nothing by itself, the documented defaults else.
     pub(super) fn of_a_lost_job() -> Self {
         Self {

@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use crate::clock::{Mono, Wall};
 use crate::journal::record::{Finished, Payload, Queued, RunId, Usage};
-use crate::words::{Enforcement, Outcome, SkipReason, StopReason, Trigger};
+use crate::words::{Enforcement, OomCause, Outcome, SkipReason, StopReason, Trigger};
 
+use super::admit::{Hold, Turn};
 use super::event::Exit;
 use super::policy::Policy;
 
@@ -32,6 +33,12 @@ pub(super) struct Run {
     pub(super) put_off: u32,
     /// What was not, the last time.
     pub(super) lacks: Option<Box<str>>,
+    /// Bytes that it claims, once it has begun.
+    pub(super) claim: u64,
+    /// Since when it has waited for nothing but room.
+    pub(super) turn: Option<Turn>,
+    /// Why there is none.
+    pub(super) hold: Option<Box<Hold>>,
     pub(super) state: State,
 }
 
@@ -177,6 +184,7 @@ pub(super) struct Ended {
     pub(super) memory_max: Option<u64>,
     pub(super) late_ms: u64,
     pub(super) unheld: Vec<String>,
+    pub(super) victim: Option<String>,
 }
 
 impl End {
@@ -198,14 +206,10 @@ impl End {
 
 /// The outcome that follows from how the main process ended, why ebb ended it (if it did) and what the kernel counted.
 ///
-/// What ebb did comes first: a job that returns 0 on SIGTERM after its timeout has still timed out. An OOM kill counts
-/// wherever in the tree it fell, unless the main process succeeded all the same.
-pub(super) fn outcome(
-    exit: Exit,
-    why: Option<StopReason>,
-    oom_kills: Option<u64>,
-    success_codes: &[u8],
-) -> Outcome {
+/// What ebb did comes first: a job that returns 0 on SIGTERM after its timeout has still timed out. An OOM kill for the run's
+/// own limit counts wherever in the tree it fell, unless the main process succeeded all the same. One that came from above,
+/// because the host or all runs together were out of memory, is a signal like any other.
+pub(super) fn outcome(exit: Exit, why: Option<StopReason>, usage: &Usage, success_codes: &[u8]) -> Outcome {
     let success = matches!(exit, Exit::Code(code) if success_codes.iter().any(|c| i32::from(*c) == code));
     match why {
         Some(StopReason::OverLimit) => return Outcome::OomKill,
@@ -218,13 +222,21 @@ pub(super) fn outcome(
     if success {
         return Outcome::Success;
     }
-    if oom_kills.is_some_and(|n| n > 0) {
+    if usage.oom_kills.is_some_and(|n| n > 0) && is_own(usage.oom_cause) {
         return Outcome::OomKill;
     }
     match exit {
         Exit::Code(_) => Outcome::ExitCode,
         Exit::Signal(_) => Outcome::Signal,
         Exit::Unknown => Outcome::Lost,
+    }
+}
+
+/// Whether it was the run's own limit. Where nobody can tell, its limit is the likely one.
+const fn is_own(cause: Option<OomCause>) -> bool {
+    match cause {
+        Some(OomCause::Limit) | None => true,
+        Some(OomCause::Above | OomCause::Host) => false,
     }
 }
 
@@ -240,6 +252,16 @@ pub(super) const fn is_retried(outcome: Outcome) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kill_because_the_host_is_out_of_memory_is_not_the_jobs_own() {
+        let usage = |oom_cause| Usage { oom_kills: Some(1), oom_cause, ..Usage::default() };
+        for cause in [OomCause::Host, OomCause::Above] {
+            assert_eq!(outcome(Exit::Signal(9), None, &usage(Some(cause)), &[0]), Outcome::Signal);
+            assert_eq!(outcome(Exit::Code(137), None, &usage(Some(cause)), &[0]), Outcome::ExitCode);
+        }
+        assert_eq!(outcome(Exit::Signal(9), None, &usage(Some(OomCause::Limit)), &[0]), Outcome::OomKill);
+    }
 
     #[test]
     fn the_outcome_follows_from_the_facts() {
@@ -262,7 +284,8 @@ mod tests {
             (Exit::Unknown, None, Some(1), Outcome::OomKill),
         ];
         for (exit, why, oom_kills, expected) in table {
-            assert_eq!(outcome(exit, why, oom_kills, &[0, 7]), expected, "{exit:?} {why:?} {oom_kills:?}");
+            let usage = Usage { oom_kills, ..Usage::default() };
+            assert_eq!(outcome(exit, why, &usage, &[0, 7]), expected, "{exit:?} {why:?} {oom_kills:?}");
         }
     }
 }

@@ -5,16 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{Mono, Now, Wall};
-use crate::job::Retry;
+use crate::job::{OnOom, Retry};
 use crate::journal::State;
 use crate::journal::record::{Event as Recorded, Opened, Payload, Queued, Record, RunId, Started, Usage};
 use crate::limits;
-use crate::words::{CatchUp, Enforcement, Outcome, Overlap, Trigger};
+use crate::words::{CatchUp, Enforcement, OomCause, Outcome, Overlap, SkipReason, Trigger};
 
 use super::tests::{START, loaded, policy};
 use super::{
-    Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Refused, Reply, Restored, RestoredRun,
-    Target,
+    Budget, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Pool, Process, Refused, Reply, Restored,
+    RestoredRun, Room, Target,
 };
 
 const YEAR_MS: u64 = 366 * 86_400_000;
@@ -68,6 +68,7 @@ struct World {
     fired: BTreeMap<String, u64>,
     disturbances: u64,
     stopped: bool,
+    budget: Budget,
 }
 
 impl World {
@@ -77,6 +78,7 @@ impl World {
             NAMES.iter().map(|n| ((*n).to_owned(), random.u64(1..=24) * HOUR_MS)).collect();
         let jobs = NAMES.iter().map(|n| loaded(n, random_policy(&mut random, periods[*n]))).collect();
         let now = Now { wall: Wall(START), mono: Mono(1_000_000_000) };
+        let budget = if random.bool() { random_budget(&mut random) } else { Budget::default() };
         let mut world = Self {
             seed,
             random,
@@ -99,12 +101,14 @@ impl World {
             fired: BTreeMap::new(),
             disturbances: 1,
             stopped: false,
+            budget,
         };
         world.begin();
         world
     }
 
     fn begin(&mut self) {
+        self.send(Event::Budget(self.budget.clone()));
         let opened =
             Opened { version: String::new(), pid: 1, boot: "b".into(), next_run: self.engine.next_run() };
         self.write(Record { at: self.now.wall, event: Recorded::Opened(opened) });
@@ -161,6 +165,7 @@ impl World {
                     return;
                 }
                 assert!(self.journal.runs.contains_key(&order.run), "what runs is in the journal");
+                self.check_shares(order.run);
                 assert!(self.made.insert(order.run), "run {} has processes a second time", order.run);
                 let ends = self.now.mono.plus_ms(self.random.u64(1..3 * HOUR_MS));
                 let exit = if self.random.bool() { Exit::Code(0) } else { Exit::Code(1) };
@@ -187,6 +192,7 @@ impl World {
             Effect::Reply { reply: Reply::Accepted { run, .. }, .. }
                 if then.contains(&Event::NotRecorded { run }) => {}
             Effect::Reply { reply, .. } => then.extend(self.replied(&reply)),
+            Effect::Look => then.push(Event::Room(self.room())),
             Effect::Exit => self.stopped = true,
         }
     }
@@ -300,14 +306,15 @@ impl World {
                 );
                 assert!(
                     !(life.is_demand && never_ran && finished.outcome == Outcome::Skipped)
-                        || finished.reason == Some(crate::words::SkipReason::Removed),
-                    "an accepted demand is not skipped while its job is there"
+                        || matches!(finished.reason, Some(SkipReason::Removed | SkipReason::Memory)),
+                    "an accepted demand is not skipped while its job is there, but for memory"
                 );
             }
             Recorded::Skipped(skipped) if skipped.trigger == Trigger::Schedule => {
                 *self.fired.entry(skipped.job.clone()).or_default() += 1;
             }
             Recorded::Skipped(_)
+            | Recorded::Pressure(_)
             | Recorded::Opened(_)
             | Recorded::Job(_)
             | Recorded::JobRemoved { .. }
@@ -340,17 +347,45 @@ impl World {
             }
             for run in ended {
                 let exit = self.running.remove(&run).unwrap().exit;
-                self.send(Event::Exited {
-                    run,
-                    exit,
-                    usage: Usage::default(),
-                    memory_max: None,
-                    late_ms: 0,
-                    unheld: Vec::new(),
-                });
+                self.exited(run, exit);
             }
             self.send(Event::Due);
             self.check();
+        }
+    }
+
+    /// A run's end with what it took, now and then at its limit.
+    fn exited(&mut self, run: RunId, exit: Exit) {
+        let job = self.engine.job_of(run).and_then(|name| self.jobs.iter().find(|j| j.name == name));
+        let memory_max = self.engine.raised_max(run).or(job.and_then(|job| job.policy.memory_max));
+        let is_killed = memory_max.is_some() && exit == Exit::Signal(9);
+        let cause = OomCause::ALL[self.random.usize(..OomCause::ALL.len())];
+        let usage = Usage {
+            peak_anon_bytes: Some(self.random.u64(..memory_max.unwrap_or(MEMORY))),
+            oom_kills: is_killed.then_some(1),
+            oom_cause: is_killed.then_some(cause),
+            ..Usage::default()
+        };
+        let (late_ms, unheld) = (0, Vec::new());
+        self.send(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim: None });
+    }
+
+    /// What the host has left: mostly enough, sometimes hardly anything.
+    fn room(&mut self) -> Room {
+        let left = if self.random.u8(..6) == 0 { self.random.u64(..MEMORY) } else { 4 * MEMORY };
+        let used = self.running.keys().map(|run| (*run, self.random.u64(..MEMORY / 8))).collect();
+        let stalled = Some(self.random.u32(..2_000));
+        Room { available: Some(left), headroom: self.random.bool().then_some(4 * MEMORY), used, stalled }
+    }
+
+    /// Whatever is started, no share is exceeded by it.
+    fn check_shares(&self, run: RunId) {
+        for share in self.engine.shares() {
+            let claim = self.engine.stray_runs().count();
+            let is_over = share.memory.is_some_and(|memory| share.claimed > memory);
+            assert!(!is_over || claim > 0, "run {run} starts beyond {share:?}");
+            let places = share.max_parallel.map_or(usize::MAX, usize::from);
+            assert!(share.running <= places, "run {run} starts beyond {share:?}");
         }
     }
 
@@ -394,6 +429,7 @@ impl World {
                 }
             }
             9 => self.send(Event::Pause { client: 1, job: name }),
+            14 if self.random.bool() => self.send(Event::Pressure),
             10..=12 => {
                 self.disturbances += 1;
                 self.send(Event::Resume { client: 1, job: name });
@@ -489,14 +525,7 @@ impl World {
                 && self.running.get(&run).is_none_or(|r| r.ends <= self.now.mono)
             {
                 self.running.remove(&run);
-                self.send(Event::Exited {
-                    run,
-                    exit: Exit::Unknown,
-                    usage: Usage::default(),
-                    memory_max: None,
-                    late_ms: 0,
-                    unheld: Vec::new(),
-                });
+                self.exited(run, Exit::Unknown);
             }
         }
     }
@@ -603,7 +632,36 @@ fn random_policy(random: &mut fastrand::Rng, period_ms: u64) -> Policy {
             backoff: 1.0 + random.f64() * 2.0,
             max_delay_ms: 4 * HOUR_MS,
         },
+        priority: random.i8(-10..=10),
+        pool: random.bool().then(|| ["one", "two"][random.usize(..2)].into()),
+        queue_timeout_ms: (random.u8(..4) == 0).then(|| random.u64(1..HOUR_MS)),
+        memory_max: random.bool().then(|| random.u64(MEMORY / 64..MEMORY / 2)),
+        claim: random.bool().then(|| random.u64(1..MEMORY)),
+        on_oom: OnOom { retry: random.u32(..3), grow_milli: 1_500, up_to: None },
         ..policy()
+    }
+}
+
+/// Memory that there is, in bytes.
+const MEMORY: u64 = 1 << 30;
+
+fn random_budget(random: &mut fastrand::Rng) -> Budget {
+    let some = |random: &mut fastrand::Rng| random.bool().then(|| random.u64(MEMORY / 2..MEMORY));
+    let places = |random: &mut fastrand::Rng| (random.u8(..3) == 0).then(|| random.u16(1..4));
+    let pool = |random: &mut fastrand::Rng, name: &str| Pool {
+        name: name.into(),
+        memory: some(random),
+        max_parallel: places(random),
+    };
+    Budget {
+        is_on: random.bool(),
+        memory: some(random),
+        reserve: random.u64(..MEMORY / 8),
+        unknown: random.u64(..MEMORY / 4),
+        max_parallel: places(random),
+        pressure: random.bool().then_some(15),
+        total: Some(2 * MEMORY),
+        pools: vec![pool(random, "one"), pool(random, "two")],
     }
 }
 

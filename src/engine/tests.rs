@@ -4,12 +4,13 @@ use crate::clock::{Mono, Now, Wall};
 use crate::job::Retry;
 use crate::journal::State;
 use crate::journal::record::{
-    Event as Recorded, Finished, JobFacts, Payload, Record, RunId, Stopping, Usage,
+    Event as Recorded, Finished, JobFacts, Payload, Queued, Record, RunId, Stopping, Usage,
 };
 use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::{
-    DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, Target,
+    DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, Room,
+    Target,
 };
 
 pub(super) const START: i64 = 1_800_000_000_000;
@@ -34,24 +35,37 @@ pub(super) struct Rig {
     pub(super) log: Vec<Effect>,
     /// Whether the journal takes nothing: then the test answers for it.
     is_full: bool,
+    /// What the host has left.
+    pub(super) room: Room,
 }
 
 pub(super) const HOUR: i64 = 3_600_000;
 
 impl Rig {
-    fn new(jobs: Vec<Loaded>) -> Self {
+    pub(super) fn new(jobs: Vec<Loaded>) -> Self {
         Self::restored(jobs, Restored::default())
     }
 
     fn restored(jobs: Vec<Loaded>, restored: Restored) -> Self {
         let now = Now { wall: Wall(START), mono: Mono(1_000_000_000) };
-        let mut rig = Self { engine: Engine::new(restored, 7), now, log: Vec::new(), is_full: false };
+        let mut rig = Self {
+            engine: Engine::new(restored, 7),
+            now,
+            log: Vec::new(),
+            is_full: false,
+            room: Room::default(),
+        };
         rig.send(Event::Load(jobs));
         rig
     }
 
+    /// What the journal keeps of a job.
+    fn facts(&self, index: usize) -> JobFacts {
+        self.engine.jobs[index].record()
+    }
+
     /// Hands in an event, answers what the shell would answer at once, and returns the effects.
-    fn send(&mut self, event: Event) -> Vec<Effect> {
+    pub(super) fn send(&mut self, event: Event) -> Vec<Effect> {
         let effects = self.engine.handle(self.now, event);
         for effect in &effects {
             if let Effect::Arm { job, after } = effect {
@@ -63,16 +77,18 @@ impl Rig {
         self.log.extend(effects.clone());
         let mut all = effects.clone();
         for effect in effects {
-            if let Effect::Record(Recorded::Queued(queued)) = effect
+            if let Effect::Record(Recorded::Queued(queued)) = &effect
                 && !self.is_full
             {
                 all.extend(self.send(Event::Recorded { run: queued.id }));
+            } else if effect == Effect::Look {
+                all.extend(self.send(Event::Room(self.room.clone())));
             }
         }
         all
     }
 
-    fn pass(&mut self, ms: u64) -> Vec<Effect> {
+    pub(super) fn pass(&mut self, ms: u64) -> Vec<Effect> {
         self.now.wall = self.now.wall.plus_ms(i64::try_from(ms).unwrap());
         self.now.mono = self.now.mono.plus_ms(ms);
         self.send(Event::Due)
@@ -83,7 +99,7 @@ impl Rig {
         self.send(Event::ClockSet)
     }
 
-    fn demand(&mut self, job: &str) -> Vec<Effect> {
+    pub(super) fn demand(&mut self, job: &str) -> Vec<Effect> {
         self.demand_with(job, Payload::default())
     }
 
@@ -91,20 +107,24 @@ impl Rig {
         self.send(Event::Demand { client: 1, job: job.to_owned(), payload, uid: 0 })
     }
 
-    fn started(&mut self, run: RunId) {
+    pub(super) fn started(&mut self, run: RunId) {
         let process = Process { pid: 100, start: 1 };
         self.send(Event::Started { run, process, enforcement: Enforcement::None, cgroups: Vec::new() });
     }
 
-    fn exited(&mut self, run: RunId, exit: Exit) -> Vec<Effect> {
-        self.send(Event::Exited {
-            run,
-            exit,
-            usage: Usage::default(),
-            memory_max: None,
-            late_ms: 0,
-            unheld: Vec::new(),
-        })
+    pub(super) fn exited(&mut self, run: RunId, exit: Exit) -> Vec<Effect> {
+        self.exited_with(run, exit, Usage::default(), None)
+    }
+
+    pub(super) fn exited_with(
+        &mut self,
+        run: RunId,
+        exit: Exit,
+        usage: Usage,
+        memory_max: Option<u64>,
+    ) -> Vec<Effect> {
+        let (late_ms, unheld) = (0, Vec::new());
+        self.send(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim: None })
     }
 }
 
@@ -112,17 +132,17 @@ fn stopping(run: RunId, reason: StopReason) -> Effect {
     Effect::Record(Recorded::Stopping(Stopping { id: run, job: "a".into(), reason }))
 }
 
-fn starts(effects: &[Effect]) -> Vec<RunId> {
+pub(super) fn starts(effects: &[Effect]) -> Vec<RunId> {
     let start = |e: &Effect| if let Effect::Start(order) = e { Some(order.run) } else { None };
     effects.iter().filter_map(start).collect()
 }
 
-fn skips(effects: &[Effect]) -> Vec<SkipReason> {
+pub(super) fn skips(effects: &[Effect]) -> Vec<SkipReason> {
     let skip = |e: &Effect| if let Effect::Record(Recorded::Skipped(s)) = e { Some(s.reason) } else { None };
     effects.iter().filter_map(skip).collect()
 }
 
-fn ends(effects: &[Effect]) -> Vec<Finished> {
+pub(super) fn ends(effects: &[Effect]) -> Vec<Finished> {
     let end = |e: &Effect| if let Effect::Record(Recorded::Finished(f)) = e { Some(f.clone()) } else { None };
     effects.iter().filter_map(end).collect()
 }
@@ -296,6 +316,7 @@ fn no_retry_follows_a_cancel_or_an_oom_kill() {
         memory_max: Some(1),
         late_ms: 0,
         unheld: Vec::new(),
+        victim: None,
     });
     assert_eq!(ends(&effects)[0].outcome, Outcome::OomKill);
     assert_eq!(rig.engine.run_counts(), (0, 0));
@@ -331,7 +352,7 @@ fn a_demand_is_not_merged_into_a_retry_that_a_pause_holds_back() {
 fn what_was_made_up_for_is_not_made_up_for_again_by_the_next_ebbd() {
     for catch_up in [CatchUp::Once, CatchUp::None] {
         let jobs = || vec![loaded("a", Policy { catch_up, ..hourly() })];
-        let facts = Rig::new(jobs()).engine.facts(JobIndex(0)).unwrap();
+        let facts = Rig::new(jobs()).facts(0);
         let long_known = JobFacts { since: Wall(START - 50 * HOUR), ..facts };
         let mut journal = State::default();
         journal.apply(&Record { at: long_known.since, event: Recorded::Job(long_known) });
@@ -354,7 +375,7 @@ fn what_was_made_up_for_is_not_made_up_for_again_by_the_next_ebbd() {
 fn a_new_job_has_missed_nothing_and_a_known_one_makes_up_once() {
     let mut rig = Rig::new(vec![loaded("a", hourly())]);
     assert!(rig.pass(1).is_empty());
-    let facts = rig.engine.facts(JobIndex(0)).unwrap();
+    let facts = rig.facts(0);
     let late = JobFacts { since: Wall(START - 50 * HOUR), ..facts };
     let restored = Restored { jobs: vec![late], ..Restored::default() };
     let mut rig = Rig::restored(vec![loaded("a", hourly())], restored.clone());
@@ -402,7 +423,7 @@ fn every_counts_from_the_start_of_the_last_run_also_across_a_restart() {
     let last = rig.now.wall;
     rig.started(2);
     rig.exited(2, Exit::Code(0));
-    let facts = rig.engine.facts(JobIndex(0)).unwrap();
+    let facts = rig.facts(0);
     let mut again = Engine::new(Restored { jobs: vec![facts], ..Restored::default() }, 1);
     let now = Now { wall: last.plus_ms(200_000), mono: Mono(5) };
     let _ = again.handle(now, Event::Load(vec![loaded("a", every)]));
@@ -497,6 +518,43 @@ fn a_stop_before_the_program_runs_is_carried_out_once_it_does() {
 }
 
 #[test]
+fn what_is_being_ended_keeps_its_time_in_the_ebbd_that_goes_on_and_an_older_form_has_it_reckoned() {
+    let graced = |grace_ms| vec![loaded("a", Policy { grace_ms, ..policy() })];
+    let mut rig = Rig::new(graced(2_000));
+    rig.demand("a");
+    rig.started(1);
+    rig.send(Event::Stop { client: 1, target: Target::Run(1) });
+    let log = rig.log.iter();
+    let mut journal = State::default();
+    for event in log.filter_map(|effect| if let Effect::Record(event) = effect { Some(event) } else { None })
+    {
+        journal.apply(&Record { at: rig.now.wall, event: event.clone() });
+    }
+    let run = &journal.runs[&1];
+    let run = super::RestoredRun {
+        queued_at: run.queued_at,
+        queued: run.queued.clone(),
+        started: run.started.as_ref().map(|start| (start.at, start.started.clone())),
+        stopping: run.stopping,
+    };
+    let restored = Restored { runs: vec![run], next_run: 2, ..Restored::default() };
+    let next = |carried: &serde_json::Value| {
+        let mut next = Rig::restored(graced(3_600_000), restored.clone());
+        next.engine.carry_on(serde_json::from_value(carried.clone()).unwrap());
+        next
+    };
+    let mut carried = serde_json::to_value(rig.engine.carried()).unwrap();
+    assert_eq!(next(&carried).pass(2_000), [Effect::Kill { run: 1 }]);
+    rig.pass(2_000);
+    let killed = serde_json::to_value(rig.engine.carried()).unwrap();
+    assert!(next(&killed).pass(4_000_000).is_empty(), "it was killed already");
+    carried["runs"][0].as_object_mut().unwrap().remove("end").unwrap();
+    let mut older = next(&carried);
+    assert!(older.pass(2_000).is_empty());
+    assert_eq!(older.pass(3_598_000), [Effect::Kill { run: 1 }]);
+}
+
+#[test]
 fn a_start_that_hangs_times_out_and_can_be_ended() {
     let timed = Policy { timeout_ms: Some(5_000), ..policy() };
     let mut rig = Rig::new(vec![loaded("a", timed)]);
@@ -512,19 +570,8 @@ fn a_start_that_hangs_times_out_and_can_be_ended() {
 fn a_file_with_a_problem_at_the_start_loses_nothing_of_its_job() {
     let mut rig = Rig::new(vec![loaded("a", hourly())]);
     rig.send(Event::Pause { client: 1, job: "a".into() });
-    let facts = rig.engine.facts(JobIndex(0)).unwrap();
-    let queued = crate::journal::record::Queued {
-        id: 7,
-        job: "a".into(),
-        trigger: Trigger::Manual,
-        attempt: 1,
-        slot: None,
-        not_before: None,
-        uid: Some(0),
-        retry_of: None,
-        raised_max_bytes: None,
-        payload: Payload::default(),
-    };
+    let facts = rig.facts(0);
+    let queued = Queued { uid: Some(0), ..Queued::plain(7, "a", Trigger::Manual) };
     let run = super::RestoredRun { queued_at: rig.now.wall, queued, started: None, stopping: None };
     let mut engine = Engine::new(Restored { jobs: vec![facts], runs: vec![run], next_run: 8 }, 1);
     let _ = engine.handle(rig.now, Event::Refused(super::Refused::Names(vec!["a".into()])));
@@ -704,7 +751,7 @@ fn a_slot_that_was_dealt_with_late_is_not_repeated_by_the_next_ebbd_however_clos
         let wait = to_next_hour(&rig);
         rig.pass(wait + late);
         let dealt_with = |facts: JobFacts| facts.last_slot.unwrap().0;
-        let here = rig.engine.facts(JobIndex(1)).map(dealt_with).unwrap();
+        let here = dealt_with(rig.facts(1));
         let journal = journal_of(&rig.log);
         let there = journal.jobs.into_iter().find(|j| j.job == "b").map(dealt_with).unwrap();
         assert!(here - there < 1_000, "{late} ms late: {here} is {} ms after what is written", here - there);

@@ -58,6 +58,7 @@ impl Engine {
         if self.shutdown != Shutdown::No {
             return;
         }
+        self.due_for_memory(now, out);
         for index in 0..self.jobs.len() {
             if let Some(next) = self.jobs[index].next
                 && next.at <= now.wall
@@ -76,7 +77,7 @@ impl Engine {
         let dealt_with = next.slot.max(now.wall);
         self.jobs[index].facts.last_slot = Some(dealt_with);
         if is_skipped {
-            self.skip(index, Trigger::Schedule, SkipReason::Missed, Some(slot), out);
+            self.skip(index, Trigger::Schedule, SkipReason::Missed, Some(slot), None, out);
         } else {
             self.fire(index, Trigger::Schedule, Some(slot), now, out);
         }
@@ -119,7 +120,11 @@ impl Engine {
             }
         };
         if let Some(reason) = refused {
-            self.skip(index, trigger, reason, slot, out);
+            self.skip(index, trigger, reason, slot, None, out);
+            return;
+        }
+        if let Some(why) = self.never_fits(index, None) {
+            self.skip(index, trigger, SkipReason::Memory, slot, Some(why), out);
             return;
         }
         self.enqueue(index, trigger, slot, Payload::default(), None, now, out);
@@ -131,10 +136,11 @@ impl Engine {
         trigger: Trigger,
         reason: SkipReason,
         slot: Option<Wall>,
+        detail: Option<String>,
         out: &mut Vec<Effect>,
     ) {
         let job = self.jobs[index].name.to_string();
-        out.push(Effect::Record(Recorded::Skipped(Skipped { job, trigger, reason, slot })));
+        out.push(Effect::Record(Recorded::Skipped(Skipped { job, trigger, reason, slot, detail })));
     }
 
     /// Timeouts, grace periods and retry delays.

@@ -1,12 +1,10 @@
 //! What people may see of the engine: copies for `ebb status`, made when asked for.
 
 use crate::clock::{Mono, Wall};
-use crate::journal::record::{JobFacts, RunId};
+use crate::journal::record::RunId;
 use crate::learn::Learned;
-use crate::limits;
-use crate::words::{ClaimSource, Trigger};
+use crate::words::{ClaimSource, StopReason, Trigger};
 
-use super::claim::claim;
 use super::event::DefinitionRef;
 use super::job::{Last, Next};
 use super::run::{Run, State};
@@ -50,9 +48,9 @@ pub struct Waits {
     pub free: Option<u64>,
     /// The run that is before it.
     pub behind: Option<RunId>,
-    /// How long until it likely starts, in milliseconds.
-    pub likely_in_ms: Option<u64>,
-    /// All of this in a sentence.
+    /// When it will likely start.
+    pub likely: Option<Mono>,
+    /// All but the times in a sentence.
     pub sentence: String,
 }
 
@@ -83,7 +81,51 @@ pub struct RunView {
     pub waits: Option<Waits>,
 }
 
+/// The budget or a pool of it, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareView<'a> {
+    /// The pool; none for the budget itself.
+    pub pool: Option<&'a str>,
+    /// Bytes that its runs may claim together.
+    pub memory: Option<u64>,
+    /// Bytes that they claim now.
+    pub claimed: u64,
+    /// Its runs at once.
+    pub max_parallel: Option<u16>,
+    /// Its runs now.
+    pub running: usize,
+}
+
 impl Engine {
+    /// Who has claimed what: of the budget first, then of each pool.
+    pub fn shares(&self) -> impl Iterator<Item = ShareView<'_>> {
+        let Budget { memory, max_parallel, pools, .. } = &self.budget;
+        let all = self.share(None, *memory, *max_parallel);
+        let pools = pools.iter().map(|pool| self.share(Some(&pool.name), pool.memory, pool.max_parallel));
+        std::iter::once(all).chain(pools)
+    }
+
+    fn share<'a>(
+        &'a self,
+        pool: Option<&'a str>,
+        memory: Option<u64>,
+        max_parallel: Option<u16>,
+    ) -> ShareView<'a> {
+        let is_of = |run: &&Run| run.is_active() && (pool.is_none() || run.policy.pool.as_deref() == pool);
+        let (claimed, running) = self
+            .runs
+            .iter()
+            .filter(is_of)
+            .fold((0, 0), |(claimed, running), run| (run.claim.saturating_add(claimed), running + 1));
+        ShareView { pool, memory, claimed, max_parallel, running }
+    }
+
+    /// Since when starts are held back because the host stands still for memory.
+    #[must_use]
+    pub fn held_since(&self) -> Option<Wall> {
+        self.pressure.map(|pressure| pressure.since)
+    }
+
     /// What all runs together may claim.
     #[must_use]
     pub const fn budget(&self) -> &Budget {
@@ -114,9 +156,9 @@ impl Engine {
             next: job.next,
             last_start: job.facts.last_start,
             last: job.facts.last,
-            runs: self.runs.iter().filter(|r| r.job == job.name).map(view).collect(),
+            runs: self.runs.iter().filter(|r| r.job == job.name).map(|run| self.view(run)).collect(),
             learned: job.facts.learned,
-            claim: claim(&job.policy, &job.facts.learned, None, limits::CLAIM_UNKNOWN_DEFAULT),
+            claim: self.claim_of(index.0, None),
         })
     }
 
@@ -124,6 +166,18 @@ impl Engine {
     #[must_use]
     pub fn job_of(&self, run: RunId) -> Option<&str> {
         self.runs.iter().find(|r| r.id == run).map(|r| &*r.job)
+    }
+
+    /// The memory limit that a run gets in place of its job's, in bytes.
+    #[must_use]
+    pub fn raised_max(&self, run: RunId) -> Option<u64> {
+        self.runs.iter().find(|r| r.id == run).and_then(|r| r.raised_max)
+    }
+
+    /// Why a run is being ended, where it is.
+    #[must_use]
+    pub fn why_ending(&self, run: RunId) -> Option<StopReason> {
+        self.runs.iter().find(|r| r.id == run).and_then(Run::why)
     }
 
     /// How often a run's start was put off since it was last under way.
@@ -134,7 +188,8 @@ impl Engine {
 
     /// Runs of jobs that are gone; they go on until they end.
     pub fn stray_runs(&self) -> impl Iterator<Item = (&str, RunView)> {
-        self.runs.iter().filter(|r| self.find(&r.job).is_none()).map(|r| (&*r.job, view(r)))
+        let strays = self.runs.iter().filter(|r| self.find(&r.job).is_none());
+        strays.map(move |r| (&*r.job, self.view(r)))
     }
 
     /// How many runs wait, and how many have processes.
@@ -150,33 +205,32 @@ impl Engine {
         let due = self.jobs.iter().filter_map(|j| j.next.map(|n| (&*j.name, n.at)));
         due.min_by_key(|(_, at)| *at)
     }
-
-    /// What the head of a new journal segment has to say about one job; none beyond the last.
-    #[must_use]
-    pub fn facts(&self, index: JobIndex) -> Option<JobFacts> {
-        self.jobs.get(index.0).map(super::job::Job::record)
-    }
 }
 
-fn view(run: &Run) -> RunView {
-    let (state, not_before) = match run.state {
-        State::Waiting { not_before } => ("waiting", not_before),
-        State::PutOff { until } => ("waiting", until),
-        State::Starting { .. } => ("starting", None),
-        State::Running { .. } => ("running", None),
-        State::Stopping { .. } => ("stopping", None),
-    };
-    RunView {
-        id: run.id,
-        trigger: run.trigger,
-        attempt: run.attempt,
-        state,
-        queued_at: run.queued_at,
-        started_at: run.since().map(|s| s.wall),
-        not_before,
-        uid: run.uid,
-        lacks: run.lacks.as_deref().map(str::to_owned),
-        claim: None,
-        waits: None,
+impl Engine {
+    fn view(&self, run: &Run) -> RunView {
+        let (state, not_before) = match run.state {
+            State::Waiting { not_before } => ("waiting", not_before),
+            State::PutOff { until } => ("waiting", until),
+            State::Starting { .. } => ("starting", None),
+            State::Running { .. } => ("running", None),
+            State::Stopping { .. } => ("stopping", None),
+        };
+        RunView {
+            id: run.id,
+            trigger: run.trigger,
+            attempt: run.attempt,
+            state,
+            queued_at: run.queued_at,
+            started_at: run.since().map(|s| s.wall),
+            not_before,
+            uid: run.uid,
+            lacks: run.lacks.as_deref().map(str::to_owned),
+            claim: self.find(&run.job).map(|index| match run.is_active() {
+                true => run.claim,
+                false => self.claim_of(index, run.raised_max).0,
+            }),
+            waits: run.hold.as_ref().map(|hold| hold.waits(&self.budget)),
+        }
     }
 }

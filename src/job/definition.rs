@@ -74,6 +74,19 @@ pub struct Definition {
     pub allow: Allow,
 }
 
+impl Definition {
+    /// The share of CPU that follows from its priority where it sets none itself, as cgroup v2 counts. A step is a quarter, as
+    /// a step of nice is (sched(7)). None for the share that everybody has.
+    #[must_use]
+    pub fn weight_of_priority(&self) -> Option<u32> {
+        if self.cpu.weight.is_some() || self.priority == 0 {
+            return None;
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // From 11 to 931, as a test says.
+        Some((100.0 * 1.25_f64.powi(i32::from(self.priority))).round() as u32)
+    }
+}
+
 /// One `environment-file`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvironmentFile {

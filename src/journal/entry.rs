@@ -83,7 +83,8 @@ impl HistoryLine {
             | Event::Resumed { .. }
             | Event::Queued(_)
             | Event::Started(_)
-            | Event::Stopping(_) => None,
+            | Event::Stopping(_)
+            | Event::Pressure(_) => None,
         }
     }
 
@@ -150,7 +151,7 @@ impl HistoryLine {
             enforcement: None,
             uid: None,
             retry_of: None,
-            detail: None,
+            detail: skipped.detail,
             unheld: Vec::new(),
             oom_cause: None,
             memory_max_bytes: None,

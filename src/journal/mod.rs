@@ -27,6 +27,7 @@ mod replay;
 mod rotate;
 mod segment;
 mod state;
+mod tally;
 mod writer;
 
 pub use entry::HistoryLine;
@@ -35,6 +36,7 @@ pub use history::{History, Query, Step};
 pub use input::{Inputs, Staged};
 pub use replay::replay;
 pub use state::{OpenRun, OpenStart, State};
+pub use tally::Tally;
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub enum Event {
     Finished(Finished),
     /// A trigger did not become a run.
     Skipped(Skipped),
+    /// Starts are held back because the host stands still for memory, or are no longer.
+    Pressure(Pressure),
 }
 
 impl Event {
@@ -69,6 +71,7 @@ impl Event {
         "stopping",
         "finished",
         "skipped",
+        "pressure",
     ];
 }
 
@@ -174,6 +177,25 @@ pub struct Queued {
     /// What the demand brought along.
     #[serde(flatten)]
     pub payload: Payload,
+}
+
+impl Queued {
+    /// A first try that stands for no slot, that nobody is known to have asked for, and that brings nothing along.
+    #[must_use]
+    pub fn plain(id: RunId, job: &str, trigger: Trigger) -> Self {
+        Self {
+            id,
+            job: job.to_owned(),
+            trigger,
+            attempt: 1,
+            slot: None,
+            not_before: None,
+            uid: None,
+            retry_of: None,
+            raised_max_bytes: None,
+            payload: Payload::default(),
+        }
+    }
 }
 
 /// The run's program was started.
@@ -290,6 +312,13 @@ pub struct Usage {
     pub leftover: Option<u32>,
 }
 
+/// Memory pressure on the host began to hold back starts, or no longer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pressure {
+    /// Whether it holds them back from now on.
+    pub holds: bool,
+}
+
 /// A trigger did not become a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
@@ -302,4 +331,7 @@ pub struct Skipped {
     /// The slot that was skipped; of several that were missed, the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Wall>,
+    /// A sentence for people, where the reason alone does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }

@@ -13,7 +13,7 @@ use super::record::{Event, Record};
 use crate::limits::{JOURNAL_LINE_MAX, JOURNAL_WARNINGS_MAX};
 
 /// Bytes read at once; few, because the heap keeps what a start has touched.
-const BUFFER: usize = 8192;
+pub(super) const BUFFER: usize = 8192;
 /// An `Opened` is far shorter than this, in bytes.
 const HEAD_MAX: u64 = 4096;
 
@@ -82,7 +82,7 @@ fn segments_to_read(dir: &Path, warnings: &mut Vec<Warning>) -> Result<Vec<Strin
 }
 
 /// Whether the first line of a segment is an `Opened`.
-fn has_head(path: &Path) -> io::Result<bool> {
+pub(super) fn has_head(path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
     File::open(path)?.take(HEAD_MAX).read_to_end(&mut head)?;
     let Some(end) = head.iter().position(|&b| b == b'\n') else { return Ok(false) };

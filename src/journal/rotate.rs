@@ -178,7 +178,8 @@ impl Part {
                 | Event::JobRemoved { .. }
                 | Event::Resumed { .. }
                 | Event::Finished(_)
-                | Event::Skipped(_),
+                | Event::Skipped(_)
+                | Event::Pressure(_),
             ) => None,
         }
     }

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{
-    Event, Finished, JobFacts, Opened, Payload, Queued, Record, RunId, Skipped, Started, Stopping,
-};
+use super::record::{Event, Finished, JobFacts, Opened, Queued, Record, RunId, Skipped, Started, Stopping};
 use crate::clock::Wall;
 use crate::learn::Learned;
 use crate::words::{StopReason, Trigger};
@@ -75,6 +73,7 @@ impl State {
             Event::Stopping(stopping) => self.stop(at, stopping),
             Event::Finished(finished) => self.finish(finished),
             Event::Skipped(skipped) => self.skip(skipped),
+            Event::Pressure(_) => {}
         }
     }
 
@@ -157,18 +156,7 @@ impl State {
         self.next_run = self.next_run.max(after(started.id));
         let run = self.runs.entry(started.id).or_insert_with(|| OpenRun {
             queued_at: at,
-            queued: Queued {
-                id: started.id,
-                job: started.job.clone(),
-                trigger: Trigger::Manual,
-                attempt: 1,
-                slot: None,
-                not_before: None,
-                uid: None,
-                retry_of: None,
-                raised_max_bytes: None,
-                payload: Payload::default(),
-            },
+            queued: Queued::plain(started.id, &started.job, Trigger::Manual),
             started: None,
             stopping: None,
         });

@@ -26,6 +26,8 @@ pub enum Refusal {
     NotAccepted(String),
     /// `queue-limit` runs wait already.
     QueueFull(String),
+    /// A run of the job claims more memory than there can ever be.
+    NeverFits(String),
     /// ebbd has no room for another client or request.
     Busy(String),
     /// ebbd is about to end.
@@ -56,6 +58,7 @@ impl Refusal {
             Self::NotAllowed(_) => "io.ebb.Control.NotAllowed",
             Self::NotAccepted(_) => "io.ebb.Control.NotAccepted",
             Self::QueueFull(_) => "io.ebb.Control.QueueFull",
+            Self::NeverFits(_) => "io.ebb.Control.NeverFits",
             Self::Busy(_) => "io.ebb.Control.Busy",
             Self::ShuttingDown => "io.ebb.Control.ShuttingDown",
             Self::NotUpgraded(_) => "io.ebb.Control.NotUpgraded",
@@ -80,6 +83,7 @@ impl Refusal {
             | Self::NotAllowed(_)
             | Self::NotAccepted(_)
             | Self::QueueFull(_)
+            | Self::NeverFits(_)
             | Self::Busy(_)
             | Self::ShuttingDown
             | Self::NotUpgraded(_)
@@ -103,6 +107,7 @@ impl std::fmt::Display for Refusal {
             Self::NotAllowed(what)
             | Self::NotAccepted(what)
             | Self::QueueFull(what)
+            | Self::NeverFits(what)
             | Self::Busy(what)
             | Self::NotUpgraded(what)
             | Self::System(what)
@@ -134,6 +139,7 @@ impl Error {
         match self.error.as_str() {
             "io.ebb.Control.NotAllowed" => 77,
             "io.ebb.Control.QueueFull" | "io.ebb.Control.Busy" | "io.ebb.Control.ShuttingDown" => 75,
+            "io.ebb.Control.NeverFits" => 78,
             "io.ebb.Control.System" | "io.ebb.Control.NotUpgraded" => 71,
             _ => 2,
         }

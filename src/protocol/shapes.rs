@@ -324,12 +324,9 @@ pub struct DoctorReport {
     pub job_count: u64,
     /// Problems that keep files from being in force.
     pub problems: Vec<String>,
-    /// What goes otherwise than job files say, and why; a sentence each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub remarks: Vec<String>,
-    /// Jobs with limits that nothing here holds: `name: [cpu], pids-max`.
+    /// What goes otherwise than job files and settings say, and why; a sentence each.
     #[serde(default)]
-    pub unheld: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 /// The answer to `org.varlink.service.GetInfo`.

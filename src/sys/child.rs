@@ -127,7 +127,7 @@ pub fn reap_orphans(is_run_pid: &dyn Fn(i32) -> bool) -> io::Result<usize> {
 /// comes first is waited for by its watch, whose end of it brings us here again.
 fn reap_orphans_unlisted(is_run_pid: &dyn Fn(i32) -> bool) -> usize {
     let mut reaped = 0;
-    while let Some(pid) = ended_child()
+    while let Some(pid) = ended_child(libc::P_ALL, 0)
         && !is_run_pid(pid)
         && matches!(waitid(libc::P_PID, pid), Ok(Some(_)))
     {
@@ -136,13 +136,18 @@ fn reap_orphans_unlisted(is_run_pid: &dyn Fn(i32) -> bool) -> usize {
     reaped
 }
 
+/// Whether a process is a child of ours that has ended and was not reaped.
+pub(super) fn is_zombie(pid: i32) -> bool {
+    u32::try_from(pid).ok().and_then(|pid| ended_child(libc::P_PID, pid)).is_some()
+}
+
 /// A child that has ended, left as it is (waitid(2), WNOWAIT).
-fn ended_child() -> Option<i32> {
+fn ended_child(kind: libc::idtype_t, id: libc::id_t) -> Option<i32> {
     // SAFETY: an all-zero siginfo_t is a valid value of this plain C struct.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: `info` is valid for writing.
-    let done = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, flags) };
+    let done = unsafe { libc::waitid(kind, id, &raw mut info, flags) };
     raw::check(done).ok()?;
     // SAFETY: after a waitid that succeeded the fields of a SIGCHLD siginfo are valid, or all zero.
     let pid = unsafe { info.si_pid() };

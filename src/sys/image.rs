@@ -13,6 +13,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
 use super::raw;
+use crate::limits;
 
 /// Lets a descriptor outlive the next execve(2), or not any more.
 ///
@@ -79,10 +80,19 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
 /// Closes every descriptor from `first` on that an earlier image of this process has left open (close_range(2) would close
 /// those of this one as well).
 pub fn close_left(first: RawFd) {
-    let Ok(dir) = std::fs::read_dir("/proc/self/fd") else { return };
-    let numbers: Vec<RawFd> =
-        dir.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
-    for number in numbers.into_iter().filter(|number| *number >= first) {
+    let listed = std::fs::read_dir("/proc/self/fd").map(|dir| {
+        let numbers = dir.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        numbers.filter(|number| *number >= first).collect::<Vec<RawFd>>()
+    });
+    match listed {
+        Ok(numbers) => close_each(numbers),
+        // Where nobody says which there are: all that there can be.
+        Err(_) => close_each(first..RawFd::try_from(limits::DESCRIPTORS_MAX).unwrap_or(RawFd::MAX)),
+    }
+}
+
+fn close_each(numbers: impl IntoIterator<Item = RawFd>) {
+    for number in numbers {
         drop(take(number));
     }
 }
@@ -132,6 +142,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
+    use crate::sys::testing::alone;
 
     #[test]
     fn what_is_sealed_comes_out_as_it_went_in_and_nothing_else_is_taken_for_it() {
@@ -153,5 +164,26 @@ mod tests {
         assert!(take(number).is_err(), "it has an owner now");
         drop(taken);
         assert!(take(0).is_err() && take(-1).is_err());
+    }
+
+    #[test]
+    fn what_was_left_is_closed_and_nothing_else_also_where_nobody_lists_it() {
+        let name = "sys::image::tests::what_was_left_is_closed_and_nothing_else_also_where_nobody_lists_it";
+        if !alone(name) {
+            return;
+        }
+        let own = tempfile::tempfile().unwrap();
+        let leave = || {
+            let file = tempfile::tempfile().unwrap();
+            keep_open(file.as_fd(), true).unwrap();
+            std::os::fd::IntoRawFd::into_raw_fd(file)
+        };
+        // What cargo has left open may be closed as well.
+        let (listed, unlisted) = (leave(), leave());
+        close_each(unlisted..64);
+        assert!(take(unlisted).is_err());
+        close_left(listed);
+        assert!(take(listed).is_err());
+        own.sync_all().unwrap();
     }
 }

@@ -28,4 +28,4 @@ pub mod zoneinfo;
 pub use raw::is_scarce;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::child::Exit;
-use super::{is_scarce, proc, raw};
+use super::{child, proc, raw};
 
 /// A descriptor of the process `pid`; it becomes readable when that process ends. Close-on-exec, as the kernel makes it.
 ///
@@ -66,14 +66,34 @@ impl Aim {
     }
 }
 
-/// Whether the process that started at `start_ticks` under this number has ended; a zombie has. What can't be looked at now
-/// has not.
+/// Whether the process that started at `start_ticks` under this number and began a session is there, be it as a zombie.
+///
+/// Where nobody can look when a process started (no `/proc`, one that hides it, no descriptor left), a session of that number
+/// tells: a process keeps the one that it began, and few begin one. Who can't look does not say that nobody is left.
+#[must_use]
+pub fn is_there(pid: i32, start_ticks: u64) -> bool {
+    match proc::pid_start_ticks(pid) {
+        _ if start_ticks == proc::START_OF_NOBODY => false,
+        Ok(start) if start_ticks != proc::START_UNKNOWN => start == start_ticks,
+        Ok(_) | Err(_) => leads_session(pid),
+    }
+}
+
+/// Whether the process that [`is_there`] tells of has ended; a zombie has.
 #[must_use]
 pub fn has_ended(pid: i32, start_ticks: u64) -> bool {
-    match proc::stat(pid) {
-        Ok(stat) => stat.start_ticks != start_ticks || matches!(stat.state, b'Z' | b'X'),
-        Err(e) => !is_scarce(&e),
-    }
+    let is_zombie = match proc::stat(pid) {
+        Ok(stat) => matches!(stat.state, b'Z' | b'X'),
+        // Of our own children the kernel tells it without `/proc`.
+        Err(_) => child::is_zombie(pid),
+    };
+    is_zombie || !is_there(pid, start_ticks)
+}
+
+fn leads_session(pid: i32) -> bool {
+    // 0 would be this process itself.
+    let pid = nix::unistd::Pid::from_raw(pid);
+    pid.as_raw() > 0 && nix::unistd::getsid(Some(pid)) == Ok(pid)
 }
 
 fn kill(pid: i32, signal: i32) -> bool {
@@ -121,7 +141,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::sys::testing::{LONG, holds_within, readable_within, skip};
+    use crate::sys::testing::{LONG, command, end, exec_result, holds_within, readable_within, skip, start};
 
     #[test]
     fn a_descriptor_reports_the_end_and_never_means_another_process() {
@@ -133,6 +153,28 @@ mod tests {
         assert!(readable_within(fd.as_fd(), LONG));
         child.wait().unwrap();
         assert_eq!(pidfd_signal(fd.as_fd(), 0).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
+    fn who_cannot_tell_when_a_process_started_knows_it_by_its_session() {
+        let run = start(&command(&["sleep", "60"]), None);
+        exec_result(&run);
+        assert!(is_there(run.pid, run.start_ticks) && is_there(run.pid, proc::START_UNKNOWN));
+        assert!(!is_there(run.pid, run.start_ticks + 1) && !is_there(run.pid, proc::START_OF_NOBODY));
+        assert!(!has_ended(run.pid, run.start_ticks) && !has_ended(run.pid, proc::START_UNKNOWN));
+        // One that began no session is no run.
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        let number = i32::try_from(other.id()).unwrap();
+        assert!(!is_there(number, proc::START_UNKNOWN) && has_ended(number, proc::START_UNKNOWN));
+        pidfd_signal(run.pidfd.as_fd(), libc::SIGKILL).unwrap();
+        assert!(readable_within(run.pidfd.as_fd(), LONG));
+        assert!(child::is_zombie(run.pid) && !child::is_zombie(number));
+        assert!(has_ended(run.pid, run.start_ticks) && has_ended(run.pid, proc::START_UNKNOWN));
+        end(&run);
+        assert!(!is_there(run.pid, proc::START_UNKNOWN) && has_ended(run.pid, proc::START_UNKNOWN));
+        assert!(!is_there(0, proc::START_UNKNOWN) && !is_there(-1, proc::START_UNKNOWN));
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]

@@ -31,6 +31,12 @@ pub fn stat(pid: i32) -> io::Result<Stat> {
         .ok_or_else(|| io::Error::other(format!("{path} does not read as proc_pid_stat(5) says")))
 }
 
+/// Stands for the start of a process of which nobody could look when it started.
+pub const START_UNKNOWN: u64 = 0;
+/// Stands for the start of a process that is known to be gone, whoever has its number: a tick after boot nobody is there yet
+/// who could start one.
+pub const START_OF_NOBODY: u64 = 1;
+
 /// When the process started, in clock ticks since boot: with the pid it names a process for the time of one boot.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Signals that ebbd, or a carrier of output, must not die of. What it listens for is `daemon::signals`' business.
+//! Signals that ebbd, or a carrier of output, must not die of, and that must not be lost. What it listens for is `daemon::signals`' business.
 
 use std::io;
 
@@ -19,6 +19,14 @@ pub fn ignore_file_size_signal() -> io::Result<()> {
 /// None in practice.
 pub fn ignore_requests_to_end() -> io::Result<()> {
     [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT].into_iter().try_for_each(ignore)
+}
+
+/// Sends a signal to this thread, which is all of ebbd: one that is blocked waits, also across an execve(2).
+///
+/// # Errors
+/// There is no such signal.
+pub fn send_to_self(signal: i32) -> io::Result<()> {
+    Ok(nix::sys::signal::raise(nix::sys::signal::Signal::try_from(signal)?)?)
 }
 
 fn ignore(signal: libc::c_int) -> io::Result<()> {

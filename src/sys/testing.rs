@@ -174,3 +174,8 @@ pub(crate) fn run_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
+
+/// How long the processor has worked for this thread: what other tests take at the same time does not count.
+pub(crate) fn worked() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
+}

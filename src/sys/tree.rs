@@ -25,7 +25,7 @@ pub struct Family {
 
 impl Family {
     /// `main` is the pid of the process that [`super::spawn::spawn`] made, which began a session and a group; `start_ticks`
-    /// tells it from a later process of that number; `mark` is a `NAME=value` that this run alone has in its environment.
+    /// tells it from a later process of that number, where that is known; `mark` is a `NAME=value` that this run alone has in its environment.
     #[must_use]
     pub fn new(main: i32, start_ticks: u64, mark: &str) -> Self {
         Self { main, start_ticks, mark: mark.as_bytes().to_vec() }
@@ -109,7 +109,9 @@ impl Family {
         }
         // The number may belong to a stranger by now. As long as anybody is left in the session or group of that number,
         // the kernel does not give it out again, so then nobody is.
-        let is_stranger = all.get(&self.main).is_some_and(|stat| stat.start_ticks != self.start_ticks);
+        let is_known = self.start_ticks != proc::START_UNKNOWN;
+        let is_stranger =
+            is_known && all.get(&self.main).is_some_and(|stat| stat.start_ticks != self.start_ticks);
         let kin = |stat: &Stat| !is_stranger && (stat.session == self.main || stat.pgrp == self.main);
         let mut members = Vec::new();
         for (&pid, stat) in

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use super::raw::because;
 
 mod directory;
+mod questions;
+
+pub use directory::put;
+pub use questions::{Answer, Question, asked, forget, learn, never_wait, take_open};
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]

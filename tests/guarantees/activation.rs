@@ -1,15 +1,17 @@
 //! A socket that the service manager hands over outlives ebbd: what comes while no ebbd is there waits in it, and the next
-//! one answers it. Its mode is the manager's, but where some job lets others in.
+//! one answers it. Its mode is the manager's, but where some job lets
+//! others in, or the settings name a group.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{Caller, Ebbd, skips_without_root};
 use crate::helpers::gate::Gate;
-use crate::helpers::stranger::{NOBODY, connect_as};
+use crate::helpers::stranger::{NOBODY, OTHER, connect_as, group};
 
 const TRUE: &str = "command = [\"true\"]\n";
 
@@ -143,4 +145,45 @@ fn a_handed_over_socket_that_is_none_is_said_and_a_run_gets_nothing_of_it() {
     let sockets = sockets.filter_map(|fd| std::fs::read_link(fd.path()).ok());
     assert_eq!(sockets.filter(|target| target.to_string_lossy().starts_with("socket:")).count(), 0);
     gate.open();
+}
+
+#[test]
+fn the_group_of_the_settings_reaches_a_socket_that_was_made_for_another() {
+    if skips_without_root("activation::the_group_of_the_settings_reaches_a_socket_that_was_made_for_another")
+    {
+        return;
+    }
+    let mut ebbd = handed(&[("job", TRUE)], 0o600);
+    let config = ebbd.path("ebbd.toml");
+    std::fs::write(&config, format!("group = \"{OTHER}\"\n")).unwrap();
+    ebbd = ebbd.flag("--config").flag(config.to_str().unwrap()).go();
+    let facts = std::fs::metadata(ebbd.socket()).unwrap();
+    assert_eq!((facts.gid(), mode(&ebbd)), (OTHER, 0o660), "{}", ebbd.log());
+    let mut member = connect_as(&ebbd, NOBODY, &[OTHER]).expect("a member of the group may open it");
+    assert_eq!(member.call("Doctor", json!({})).unwrap()["remarks"], json!([]));
+    assert_eq!(connect_as(&ebbd, NOBODY, &[]).err(), Some(Errno::EACCES as i32), "nobody else may");
+    assert!(ebbd.log().contains("which controls ebbd (setting `group`)"), "{}", ebbd.log());
+    // Another group from the next start on, with the same socket.
+    std::fs::write(&config, format!("group = \"{}\"\n", group("daemon"))).unwrap();
+    ebbd.signal(Signal::SIGUSR2);
+    assert_eq!(ebbd.wait_end(), Some(0));
+    ebbd.restart();
+    assert_eq!(std::fs::metadata(ebbd.socket()).unwrap().gid(), group("daemon"));
+    assert_eq!(connect_as(&ebbd, NOBODY, &[OTHER]).err(), Some(Errno::EACCES as i32));
+}
+
+#[test]
+fn a_socket_that_ebbd_may_not_give_to_the_group_is_said_at_the_start_and_by_doctor_with_the_lines_to_write() {
+    if skips_without_root("activation::a_socket_that_ebbd_may_not_give_to_the_group_is_said") {
+        return;
+    }
+    let ebbd = handed(&[("job", TRUE)], 0o660);
+    let ebbd = ebbd.run_as(NOBODY).flag("--group").flag(&OTHER.to_string()).go();
+    let doctor = ebbd.call("Doctor", json!({})).unwrap();
+    let lines = format!("`[Socket]`, `SocketGroup={OTHER}`, `SocketMode=0660`");
+    assert!(doctor["remarks"][0].as_str().unwrap().contains(&lines), "{doctor}");
+    assert!(ebbd.log().contains(&lines), "{}", ebbd.log());
+    // Made right by hand, there is nothing left to say.
+    std::os::unix::fs::chown(ebbd.socket(), None, Some(OTHER)).unwrap();
+    assert_eq!(ebbd.call("Doctor", json!({})).unwrap()["remarks"], json!([]));
 }

@@ -10,13 +10,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::filtered::FILTER;
 use crate::harness::{Caller, Ebbd, skips_without_root, wait_until, zombies_of};
+use crate::helpers::proc::python;
 
 /// Lays out a root file system of its own below $1: the machine's programs, a state directory and nothing else that could be
-/// written to. `parts` beside it: `proc`, `tmp`, `cgroup` (read-only), `user` (one without an account, in place of root). Then becomes ebbd in it.
+/// written to. `parts` beside it: `proc`, `tmp`, `cgroup` (read-only), `user` (one without an account, in place of root), `old` (a kernel
+/// without pidfd_open). Then becomes ebbd in it.
 const ENTER: &str = r#"
 set -e
-root=$1 parts=$2 inside=$3 ebbd=$4; shift 4
+root=$1 parts=$2 inside=$3 ebbd=$4 python=$5 filter=$6; shift 6
 mount -t tmpfs -o mode=0755 ebb-test "$root"
 cd "$root"
 mkdir ebb dev etc
@@ -38,7 +41,9 @@ case $parts in *proc*) mkdir proc; mount -t proc proc proc; esac
 mount -o remount,ro "$root"
 user=
 case $parts in *user*) user=--userspec=61236:61236; esac
-exec env -i PATH="$PATH" chroot $user . /ebbd --jobs /ebb/jobs --state /ebb/state --socket /ebb/ebb.sock "$@"
+set -- /ebbd --jobs /ebb/jobs --state /ebb/state --socket /ebb/ebb.sock "$@"
+case $parts in *old*) set -- "$python" -c "$filter" 38 434 "$@"; esac
+exec env -i PATH="$PATH" chroot $user . "$@"
 "#;
 
 /// An ebbd that is the first process of a container.
@@ -63,6 +68,7 @@ impl Container {
             .arg(parts)
             .arg(files.path("."))
             .arg(env!("CARGO_BIN_EXE_ebbd"))
+            .args([python(), FILTER])
             .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -175,6 +181,39 @@ fn hardly_any_file_system_is_enough_for_runs_their_output_and_their_orphans() {
 }
 
 #[test]
+fn an_upgrade_where_nobody_can_look_at_processes_takes_no_run_for_gone() {
+    if skips_without_root("container::an_upgrade_where_nobody_can_look_at_processes_takes_no_run_for_gone") {
+        return;
+    }
+    let waiting = "while [ ! -e /ebb/go$EBB_RUN_ID ]; do sleep 0.05; done; exit 33";
+    let job = format!("command = {}\noverlap = \"parallel\"\n", json!(["sh", "-c", waiting]));
+    for (parts, exit_code) in [("", json!(33)), ("old", Value::Null), ("proc", json!(33))] {
+        let container = Container::start(parts, &[("held", &job)], &[]);
+        for run in 1..=2 {
+            container.call("RunNow", json!({"job": "held"}));
+            container.files.until_started(run);
+        }
+        for go in ["go1", "go2"] {
+            let report = container.call("Upgrade", json!({}));
+            assert_eq!(report["pid"], 1, "{parts}");
+            let mut waiting = Caller::connect(&container.files.socket());
+            let run: u64 = go[2..].parse().unwrap();
+            waiting.send("Wait", &json!({ "run": run }), false);
+            // Its end is seen, and not before it comes.
+            container.call("Status", json!({"job": "held"}));
+            assert_eq!(container.finished().len() as u64, run - 1, "{parts}\n{}", container.files.log());
+            std::fs::write(container.files.path(go), "").unwrap();
+            let line = waiting.receive().unwrap()["parameters"]["result"].clone();
+            assert_eq!(line["exit_code"], exit_code, "{parts}: {line}");
+        }
+        let first = container.first();
+        wait_until(format_args!("its children to be reaped, with `{parts}`"), || {
+            zombies_of(first).is_empty()
+        });
+    }
+}
+
+#[test]
 fn a_stop_ends_within_what_the_engine_gives_however_long_a_jobs_grace_is() {
     if skips_without_root("container::a_stop_ends_within_what_the_engine_gives") {
         return;
@@ -246,7 +285,8 @@ fn limits_that_nothing_holds_are_said_at_the_load_by_doctor_by_status_and_in_the
     let status = |job: &str| container.call("Status", json!({ "job": job }))["job"]["unheld"].clone();
     assert_eq!((status("bound"), status("free")), (unheld.clone(), Value::Null));
     let doctor = container.call("Doctor", json!({}));
-    assert_eq!(doctor["unheld"], json!(["bound: [memory] high, [cpu], pids-max"]), "{doctor}");
+    let remark = "nothing here holds limits of bound: [memory] high, [cpu], pids-max";
+    assert_eq!(doctor["remarks"], json!([remark]), "{doctor}");
     assert_eq!(container.run("bound")["unheld"], unheld);
     assert_eq!(container.run("free")["unheld"], json!([]));
     let said = || container.files.log().matches("1 job with limits that nothing on this host holds").count();

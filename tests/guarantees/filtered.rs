@@ -8,7 +8,7 @@ use crate::helpers::proc::python;
 
 /// Installs a seccomp filter (seccomp(2)) that answers the system calls of these numbers with an error, and becomes what
 /// follows. Numbers from 424 on are the same on every machine.
-const FILTER: &str = r#"
+pub(crate) const FILTER: &str = r#"
 import ctypes, os, struct, sys
 error, numbers = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(",")]
 LOAD, EQUAL, RETURN, ALLOW, ERRNO = 0x20, 0x15, 0x06, 0x7fff0000, 0x00050000

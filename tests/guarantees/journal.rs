@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -238,6 +239,42 @@ fn a_rotation_keeps_what_waits_what_runs_and_what_is_paused() {
     assert_eq!(ids(&ebbd, json!({"job": "held"})), [waiting, running]);
     assert_eq!(ids(&ebbd, json!({"job": "gone"})).len(), usize::try_from(full).unwrap());
     assert_eq!(ebbd.run("paused")["id"], 100 + full, "no number is used twice");
+}
+
+#[test]
+fn a_rotation_holds_no_call_up() {
+    let ebbd = Ebbd::prepare(&[("job", "command = [\"true\"]\n")]);
+    // A whole segment of short records, but for a few that are still to come.
+    let one = serde_json::to_string(&past::success(100_000, "gone", 100_000, 0)).unwrap().len() as u64 + 1;
+    let count = (ebb::limits::JOURNAL_SEGMENT_MAX - 4096) / one;
+    let ends = (0..count).map(|n| past::success(100_000 + n, "gone", i64::try_from(100_000 + n).unwrap(), 0));
+    let live = ebbd.path("state/journal.jsonl");
+    past::write(&live, std::iter::once(past::opened(1)).chain(ends));
+    let began = Instant::now();
+    let ebbd = ebbd.go();
+    // All that a start does is done by then, and a reading of the whole segment is most of it.
+    let reading = began.elapsed();
+    let mut caller = ebbd.connect();
+    let mut longest = Duration::ZERO;
+    let mut runs = 0;
+    ebbd.until("a rotation", || {
+        if std::fs::metadata(&live).is_ok_and(|facts| facts.len() < ebb::limits::JOURNAL_SEGMENT_MAX)
+            && rotated(&ebbd) == 0
+        {
+            caller.call("RunNow", json!({"job": "job"})).unwrap();
+            runs += 1;
+        }
+        let asked = Instant::now();
+        caller.call("Status", json!({"job": "job"})).unwrap();
+        longest = longest.max(asked.elapsed());
+        rotated(&ebbd) == 1
+    });
+    assert!(longest < reading / 4, "a call waited {longest:?}, where to read it all takes {reading:?}");
+    ebbd.until("its last run", || ebbd.status("job")["runs"] == json!([]));
+    let last = ebbd.run("job")["id"].as_u64().unwrap();
+    assert!(last > 100_000 + count, "no number is used twice");
+    let next = ids(&ebbd, json!({"job": "job"}));
+    assert!(next.len() > 1 && next.len() <= runs + 1, "{next:?}");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //! ebbd meanwhile. journald is a socket of the test's own here; the real one is in `tests/vm/`.
 
 use std::collections::BTreeMap;
-use std::io::IoSliceMut;
+use std::io::{IoSliceMut, Write as _};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, setsockopt, sockopt};
 use serde_json::json;
@@ -279,6 +280,45 @@ fn a_run_ends_without_waiting_for_the_journal() {
     assert_eq!(entries[fillers].get("MESSAGE"), "the only line");
     ebbd.until("the carrier to end", || carriers(&ebbd).is_empty());
     assert_eq!(ebbd.call("Logs", json!({"job": "quick"})).unwrap()["finished"], true);
+}
+
+#[test]
+fn an_end_with_a_bound_keeps_it_whatever_runs_clients_and_carriers_do() {
+    let journald = Journald::listen();
+    let ebbd = journald.ebbd(&[]).flag("--stop-within").flag("1s");
+    let up = ebbd.path("up");
+    let script = format!("trap '' TERM; echo line; touch {}; while :; do sleep 0.05; done", up.display());
+    ebbd.write_job("deaf", &to_journal(&script, "grace = \"10m\"\n"));
+    let mut ebbd = ebbd.go();
+    journald.fill();
+    let run = ebbd.demand("deaf");
+    ebbd.until_started(run);
+    ebbd.until("it to be up", || up.exists());
+    // They ask for more than their connections hold, and read nothing of it.
+    let deaf: Vec<_> = (0..4).map(|_| ask_and_never_read(&ebbd)).collect();
+    let began = Instant::now();
+    ebbd.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(ebbd.wait_end(), Some(0));
+    let took = began.elapsed();
+    let log = ebbd.log();
+    assert!(log.contains("did not read their last answers"), "{log}");
+    assert!(log.contains("has not taken all output yet"), "{log}");
+    assert!(log.contains("run=1 job=deaf"), "{log}");
+    // Some of what is measured is the machine's own pace.
+    assert!(took < Duration::from_millis(1_400), "{took:?}\n{log}");
+    drop(deaf);
+    carriers(&ebbd).into_iter().for_each(|pid| {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    });
+}
+
+/// A client that asks until neither side takes any more.
+fn ask_and_never_read(ebbd: &Ebbd) -> UnixStream {
+    let mut stream = ebbd.connect().stream;
+    stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    let call = b"{\"method\":\"io.ebb.Control.Status\"}\0";
+    while stream.write_all(call).is_ok() {}
+    stream
 }
 
 #[test]

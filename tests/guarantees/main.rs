@@ -15,6 +15,7 @@ mod clients;
 mod completions;
 mod container;
 mod demands;
+mod directory;
 mod disk;
 mod ending;
 mod environment;

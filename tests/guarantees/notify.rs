@@ -15,15 +15,15 @@ use crate::helpers::gate::Gate;
 const TRUE: &str = "command = [\"true\"]\n";
 
 /// The other end, where a service manager would be.
-struct Manager(UnixDatagram);
+pub(crate) struct Manager(UnixDatagram);
 
 impl Manager {
-    fn at(path: &Path) -> Self {
+    pub(crate) fn at(path: &Path) -> Self {
         Self(UnixDatagram::bind(path).unwrap())
     }
 
     /// The next message, as its lines; none within the time.
-    fn next(&self, patience: Duration) -> Option<Vec<String>> {
+    pub(crate) fn next(&self, patience: Duration) -> Option<Vec<String>> {
         self.0.set_read_timeout(Some(patience)).unwrap();
         let mut bytes = [0; 4096];
         let count = self.0.recv(&mut bytes).ok()?;
@@ -31,7 +31,7 @@ impl Manager {
     }
 
     /// Waits for a message with this line; all that came up to it.
-    fn until(&self, line: &str) -> Vec<Vec<String>> {
+    pub(crate) fn until(&self, line: &str) -> Vec<Vec<String>> {
         let deadline = Instant::now() + DEADLINE;
         let mut messages = Vec::new();
         loop {

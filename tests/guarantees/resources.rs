@@ -173,6 +173,26 @@ fn a_run_whose_user_has_too_many_processes_waits_for_one_of_them_to_end() {
 }
 
 #[test]
+fn a_run_that_could_not_begin_is_not_taken_for_one_that_has_after_a_crash() {
+    if skips_without_root("resources::a_run_that_could_not_begin_is_not_taken_for_one_that_has_after_a_crash")
+    {
+        return;
+    }
+    let job = "command = [\"true\"]\nuser = \"61239\"\ngroup = \"61236\"\n";
+    let mut ebbd = Ebbd::prepare(&[("job", job)]).under(&["prlimit", "--nproc=1"]).go();
+    // As above: its exec is refused, the last step of all.
+    let mut others = vec![Sleeper::start(61_239), Sleeper::start(61_239)];
+    let run = ebbd.demand("job");
+    ebbd.until("it to wait", || lack(&ebbd.status("job")).is_some_and(|lacks| lacks.contains("execute")));
+    ebbd.crash();
+    others.clear();
+    ebbd.restart();
+    ebbd.until("its end", || ebbd.history().len() == 1);
+    let line = &ebbd.history()[0];
+    assert_eq!((&line["id"], &line["outcome"]), (&json!(run), &json!("success")), "{line}");
+}
+
+#[test]
 fn a_soft_limit_of_cgroup_v1_is_not_taken_for_memory_high() {
     let job = "command = [\"true\"]\n[memory]\nhigh = \"32M\"\n";
     let required = format!("enforcement = \"required\"\n{job}");
@@ -188,17 +208,17 @@ fn a_soft_limit_of_cgroup_v1_is_not_taken_for_memory_high() {
 }
 
 /// A control group of the test's own in a v1 hierarchy; none where there is no such hierarchy here.
-struct Group(PathBuf);
+pub(crate) struct Group(PathBuf);
 
 impl Group {
-    fn make(controller: &str, name: &str) -> Option<Self> {
+    pub(crate) fn make(controller: &str, name: &str) -> Option<Self> {
         let dir = Path::new("/sys/fs/cgroup").join(controller);
         let dir = dir.join(format!("ebb-test-own-{}-{name}", std::process::id()));
         std::fs::create_dir(&dir).ok()?;
         dir.join("tasks").exists().then_some(Self(dir))
     }
 
-    fn write(&self, file: &str, value: &str) {
+    pub(crate) fn write(&self, file: &str, value: &str) {
         std::fs::write(self.0.join(file), value).unwrap();
     }
 

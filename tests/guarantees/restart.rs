@@ -10,6 +10,7 @@ use crate::harness::{DEADLINE, Ebbd, is_alive, number_in, skips_without_root, wa
 use crate::helpers::gate::Gate;
 use crate::helpers::proc::kernel;
 use crate::helpers::records::{count, result};
+use crate::helpers::timeout;
 
 #[test]
 fn a_run_goes_on_while_ebbd_is_dead_and_the_next_one_takes_it_over_to_its_true_end() {
@@ -95,24 +96,7 @@ fn a_run_that_ended_while_nobody_was_there_is_ended_once_and_nothing_of_it_is_le
 
 #[test]
 fn what_is_left_of_a_timeout_counts_on_after_a_crash() {
-    let ebbd = Ebbd::prepare(&[]);
-    let asked = ebbd.path("asked");
-    let slow = format!("trap 'touch {}; exit' TERM; while :; do sleep 0.05; done", asked.display());
-    ebbd.write_job("slow", &format!("command = {}\ntimeout = \"4s\"\n", json!(["sh", "-c", slow])));
-    let mut ebbd = ebbd.go();
-    let begun = Instant::now();
-    let run = ebbd.demand("slow");
-    ebbd.until_started(run);
-    ebbd.crash();
-    // Two of the four seconds pass without anybody there.
-    std::thread::sleep(Duration::from_secs(2).saturating_sub(begun.elapsed()));
-    ebbd.restart();
-    let line = result(&ebbd, run);
-    assert_eq!(line["outcome"], "timeout", "{line}");
-    let started = line["started_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    let asked = jiff::Timestamp::try_from(std::fs::metadata(asked).unwrap().modified().unwrap()).unwrap();
-    let passed = asked.as_millisecond() - started.as_millisecond();
-    assert!((3900..5900).contains(&passed), "4 s from its start, not from the restart: {passed} ms");
+    timeout::counts_on_after(Ebbd::crash);
 }
 
 #[test]
@@ -350,6 +334,46 @@ fn a_stop_that_was_promised_is_carried_out_by_the_next_ebbd_and_what_was_stopped
     );
     assert!(!is_alive(pid));
     assert_eq!(ebbd.status("deaf")["runs"], json!([]), "nothing of it is tried again");
+}
+
+#[test]
+fn a_run_that_the_start_of_ebbd_replaces_is_asked_to_end_and_has_its_grace() {
+    let ebbd = Ebbd::prepare(&[]);
+    let asked = |job: &str| ebbd.path(&format!("{job}-asked"));
+    let polite = |job: &str, more: &str| {
+        let script = format!(
+            "trap 'touch {}; exit' TERM; echo up; while :; do sleep 0.05; done",
+            asked(job).display()
+        );
+        let command = json!(["sh", "-c", script]);
+        ebbd.write_job(job, &format!("command = {command}\noverlap = \"replace\"\ngrace = \"5s\"\n{more}"));
+    };
+    polite("booted", "at-start = true\n");
+    polite("wanted", "");
+    let asked = ["booted", "wanted"].map(asked);
+    let mut ebbd = ebbd.go();
+    let (booted, wanted) = (1, ebbd.demand("wanted"));
+    ebbd.until("both to be up", || {
+        ebbd.output("booted", booted).contains("up") && ebbd.output("wanted", wanted).contains("up")
+    });
+    ebbd.until_started(booted);
+    ebbd.until_started(wanted);
+    ebbd.crash();
+    // As if ebbd had died as soon as a demand was on disk, which replaces what runs.
+    let at = jiff::Timestamp::now();
+    let newer = json!({"at": format!("{at:.3}"), "event": "queued", "id": 3, "job": "wanted", "trigger": "manual", "attempt": 1});
+    let records = ebbd.journal().into_iter().chain([newer]);
+    let text: String = records.map(|record| format!("{record}\n")).collect();
+    std::fs::write(ebbd.path("state/journal.jsonl"), text).unwrap();
+    ebbd.restart();
+    for (run, asked) in [booted, wanted].into_iter().zip(asked) {
+        let line = result(&ebbd, run);
+        assert_eq!(line["outcome"], "canceled", "{line}");
+        assert!(asked.exists(), "it was never asked, only killed: {line}");
+    }
+    ebbd.until("what replaces them to run", || {
+        ["booted", "wanted"].iter().all(|job| ebbd.status(job)["runs"][0]["state"] == "running")
+    });
 }
 
 #[test]

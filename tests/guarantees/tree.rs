@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::{Ebbd, is_alive, number_in, skips_without_root, wait_until, zombies_of};
+use crate::harness::{Ebbd, is_alive, number_in, skip, skips_without_root, wait_until, zombies_of};
+use crate::resources::Group;
 
 /// Forks twice with a session of its own in between, and writes its number where the test finds it.
 const DAEMONIZE: &str = r#"
@@ -157,4 +158,80 @@ grace = "20s"
     ebbd.until("its end", || ebbd.history().len() == 1);
     assert!(ebbd.output("slow", run).contains("cleaned"), "{}", ebbd.output("slow", run));
     assert_eq!(ebbd.history()[0]["outcome"], "canceled");
+}
+
+/// A process in the control group of a run that is none, and frozen by another one, so that nothing ends it.
+struct Frozen {
+    process: std::process::Child,
+    leaf: std::path::PathBuf,
+    freezer: Group,
+}
+
+impl Frozen {
+    /// In the group of the run of this number; none, and said so, where there are not both kinds of groups.
+    fn make(test: &str, ebbd: &Ebbd, run: u64) -> Option<Self> {
+        let first = ebbd.run("job")["id"].as_u64().unwrap();
+        let started =
+            ebbd.journal().into_iter().find(|r| r["event"] == "started" && r["id"] == first).unwrap();
+        let leaf = started["cgroups"][0]
+            .as_str()
+            .map(|path| std::path::Path::new(path).with_file_name(format!("run-{run}")));
+        let (Some(leaf), Some(freezer)) = (leaf, Group::make("freezer", &format!("frozen-{run}"))) else {
+            skip(test, "no control groups, or no freezer of cgroup v1");
+            return None;
+        };
+        let process = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        std::fs::create_dir(&leaf).unwrap();
+        std::fs::write(leaf.join("cgroup.procs"), process.id().to_string()).unwrap();
+        freezer.write("cgroup.procs", &process.id().to_string());
+        freezer.write("freezer.state", "FROZEN");
+        Some(Self { process, leaf, freezer })
+    }
+
+    fn thaw(&mut self) {
+        self.freezer.write("freezer.state", "THAWED");
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.thaw();
+        let _ = self.process.kill();
+        self.process.wait().unwrap();
+        let _ = std::fs::remove_dir(&self.leaf);
+    }
+}
+
+#[test]
+fn what_an_earlier_run_left_and_cannot_be_ended_yet_holds_no_start_up_and_is_seen_to() {
+    let test = "tree::what_an_earlier_run_left_and_cannot_be_ended_yet_holds_no_start_up_and_is_seen_to";
+    if skips_without_root(test) {
+        return;
+    }
+    let mut ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n")]);
+    let Some(mut left) = Frozen::make(test, &ebbd, 900_000) else { return };
+    ebbd.crash();
+    let begun = std::time::Instant::now();
+    ebbd.restart();
+    assert_eq!(ebbd.run("job")["outcome"], "success");
+    assert!(begun.elapsed().as_secs() < 8, "{:?}\n{}", begun.elapsed(), ebbd.log());
+    assert!(left.leaf.exists());
+    left.thaw();
+    wait_until("it to be ended", || left.process.try_wait().unwrap().is_some());
+    ebbd.until("its control group to be gone", || !left.leaf.exists());
+}
+
+#[test]
+fn a_run_whose_control_group_is_not_free_yet_is_put_off_and_not_failed() {
+    let test = "tree::a_run_whose_control_group_is_not_free_yet_is_put_off_and_not_failed";
+    if skips_without_root(test) {
+        return;
+    }
+    let ebbd = Ebbd::start(&[("job", "command = [\"true\"]\n")]);
+    let Some(mut left) = Frozen::make(test, &ebbd, 2) else { return };
+    assert_eq!(ebbd.demand("job"), 2);
+    ebbd.until("it to be put off", || ebbd.log().contains("cannot start yet"));
+    left.thaw();
+    ebbd.until("its end", || ebbd.history().len() == 2);
+    assert!(ebbd.history().iter().all(|line| line["outcome"] == "success"), "{:?}", ebbd.history());
 }

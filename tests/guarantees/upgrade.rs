@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Ebbd, is_alive, skips_without_root, wait_until, zombies_of};
+use crate::harness::{Caller, Ebbd, is_alive, skips_without_root, wait_until, zombies_of};
 use crate::helpers::gate::{Gate, NO_OUTPUT};
 use crate::helpers::past;
 use crate::helpers::proc::{descriptors, kernel, python, settled_descriptors, status_number, wait_quiet};
 use crate::helpers::records::{count, result};
 use crate::helpers::stranger::{NOBODY, connect_as};
+use crate::helpers::tmpfs::on_small_disk;
+use crate::notify::Manager;
 
 const TRUE: &str = "command = [\"true\"]\n";
 
@@ -120,7 +122,7 @@ fn runs_and_all_who_wait_for_them_go_on_with_their_own_exit_codes() {
     upgrade(&ebbd);
     assert_eq!(takeovers(&ebbd), 2);
     gate.open();
-    let code = |caller: &mut crate::harness::Caller| {
+    let code = |caller: &mut Caller| {
         caller.receive().expect("its answer")["parameters"]["result"]["exit_code"].as_i64()
     };
     assert_eq!(accepted["continues"], true);
@@ -280,6 +282,7 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     // It passes and is gone when it is to be executed.
     put(&own, b"#!/bin/sh\nrm -- \"$0\"; echo handover 1\n");
     refused("gone meanwhile", "can't be executed");
+    assert!(!blocks_signals(&ebbd), "it hears signals as before");
     put_file(&own, real);
     ebbd.until("all connections to be closed", || descriptors(ebbd.pid()) <= before);
     assert_eq!(takeovers(&ebbd), 0);
@@ -287,6 +290,7 @@ fn a_binary_that_cannot_take_over_is_refused_and_everything_goes_on() {
     gate.open();
     assert_eq!(waiting.receive().unwrap()["parameters"]["result"]["exit_code"], 9, "it is served on");
     upgrade(&ebbd);
+    assert!(!blocks_signals(&ebbd), "the next one hears them as well");
     assert_eq!(ebbd.ebb(&["run-now", "held", "--wait"]).code, 9);
     let said = ebbd.ebb(&["upgrade", "--json"]);
     let report: Value = serde_json::from_str(&said.out).unwrap();
@@ -358,6 +362,67 @@ fn a_signal_that_comes_while_no_ebbd_is_there_is_heard_by_the_next_one() {
     put_in_between(&ebbd, "os.kill(os.getpid(), signal.SIGTERM)");
     assert_eq!(ebbd.ebb(&["upgrade"]).code, 0);
     assert_eq!(ebbd.wait_end(), Some(0), "it ends gracefully");
+}
+
+/// An ebbd with a run and with a client that holds it up as long as it may be held up on its way to its rest.
+fn slow_to_rest(ebbd: Ebbd) -> (Ebbd, Gate, u64, Caller) {
+    let ebbd = with_own_binary(ebbd);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("held", &gate.command(&["sh", "-c", "exit 8"]));
+    let lines = (1..=4000).map(|id| past::success(id, "gone", i64::try_from(id).unwrap(), 400));
+    past::write(&ebbd.path("state/journal.jsonl"), std::iter::once(past::opened(4001)).chain(lines));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("held");
+    ebbd.until_started(run);
+    let mut silent = ebbd.connect();
+    silent.send("History", &json!({}), true);
+    silent.receive().expect("its first line");
+    (ebbd, gate, run, silent)
+}
+
+fn until_it_comes_to_rest(ebbd: &Ebbd) {
+    ebbd.until("it to come to rest", || ebbd.log().contains("coming to rest"));
+}
+
+#[test]
+fn a_signal_that_comes_while_ebbd_comes_to_rest_is_heard_by_the_next_one() {
+    for signal in [Signal::SIGTERM, Signal::SIGUSR2] {
+        let (mut ebbd, gate, run, _silent) = slow_to_rest(Ebbd::prepare(&[]));
+        let pid = ebbd.until_started(run);
+        let asking = client(&ebbd, &["upgrade"]);
+        until_it_comes_to_rest(&ebbd);
+        ebbd.signal(signal);
+        let (code, said) = end_of(asking);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(ebbd.wait_end(), Some(0), "{signal}");
+        assert_eq!(takeovers(&ebbd), 1, "{signal}");
+        assert_eq!(is_alive(pid), signal == Signal::SIGUSR2, "{signal}");
+        gate.open();
+        ebbd.restart();
+        result(&ebbd, run);
+    }
+}
+
+#[test]
+fn a_signal_that_comes_before_an_upgrade_that_fails_is_heard_after_it() {
+    let (mut ebbd, _gate, run, _silent) = slow_to_rest(Ebbd::prepare(&[]));
+    let pid = ebbd.until_started(run);
+    put(&binary(&ebbd), b"#!/bin/sh\nrm -- \"$0\"; echo handover 1\n");
+    let asking = client(&ebbd, &["upgrade"]);
+    until_it_comes_to_rest(&ebbd);
+    ebbd.signal(Signal::SIGUSR2);
+    let (code, said) = end_of(asking);
+    assert_eq!(code, Some(71), "{said}");
+    assert_eq!((ebbd.wait_end(), takeovers(&ebbd), is_alive(pid)), (Some(0), 0, true));
+    put_file(&binary(&ebbd), Path::new(env!("CARGO_BIN_EXE_ebbd")));
+    ebbd.restart();
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+}
+
+/// Whether it blocks any signal.
+fn blocks_signals(ebbd: &Ebbd) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", ebbd.pid())).unwrap();
+    !status.contains("SigBlk:\t0000000000000000")
 }
 
 #[test]
@@ -453,7 +518,7 @@ fn ten_upgrades_under_load_lose_nothing_do_nothing_twice_and_leak_nothing() {
                 let (socket, stop) = (&socket, &stop);
                 scope.spawn(move || {
                     let mut runs = Vec::new();
-                    let mut caller = crate::harness::Caller::connect(socket);
+                    let mut caller = Caller::connect(socket);
                     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                         let demand = json!({"job": "job", "args": [number.to_string()], "wait": true});
                         let line = caller.call("RunNow", demand).unwrap()["result"].clone();
@@ -653,4 +718,95 @@ fn a_client_that_does_not_read_its_answer_is_let_go_and_the_others_go_on() {
         last = frame;
     }
     assert_eq!(last["continues"], true, "it has not come to its end: {last}");
+}
+
+#[test]
+fn signs_of_life_go_on_through_an_upgrade_that_takes_longer_than_the_watchdog_waits() {
+    let ebbd = Ebbd::prepare(&[]);
+    let path = ebbd.path("notify");
+    let manager = Manager::at(&path);
+    let ebbd = ebbd.variable("NOTIFY_SOCKET", path.to_str().unwrap()).variable("WATCHDOG_USEC", "3000000");
+    let (ebbd, _gate, run, _silent) = slow_to_rest(ebbd);
+    manager.until("READY=1");
+    let asking = client(&ebbd, &["upgrade"]);
+    let (begun, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+    let ready = loop {
+        let message = manager.next(Duration::from_secs(30)).expect("the next one to be ready");
+        if message.iter().any(|line| line == "WATCHDOG=1") {
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+        if message.contains(&"READY=1".to_owned()) {
+            break message;
+        }
+    };
+    assert!(begun.elapsed() > Duration::from_secs(4), "it took no time");
+    assert!(ready.contains(&"WATCHDOG=1".to_owned()), "the next one is alive: {ready:?}");
+    assert!(longest < Duration::from_secs(3), "{longest:?} without a sign of life");
+    let (code, said) = end_of(asking);
+    assert_eq!(code, Some(0), "{said}");
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+}
+
+#[test]
+fn a_run_that_is_being_ended_keeps_the_end_of_its_grace_whatever_its_job_says_by_now() {
+    let ebbd = with_own_binary(Ebbd::prepare(&[]));
+    let deaf = json!(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"]);
+    let job = |grace: &str| format!("command = {deaf}\ngrace = \"{grace}\"\n");
+    ebbd.write_job("deaf", &job("2s"));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("deaf");
+    ebbd.until("it to be up", || ebbd.output("deaf", run).contains("up"));
+    ebbd.call("Stop", json!({ "run": run })).unwrap();
+    let begun = Instant::now();
+    ebbd.write_job("deaf", &job("1h"));
+    ebbd.call("Reload", json!({})).unwrap();
+    upgrade(&ebbd);
+    upgrade(&ebbd);
+    assert_eq!(result(&ebbd, run)["outcome"], "canceled");
+    assert!(begun.elapsed() > Duration::from_millis(1500), "{:?} of 2 s of grace", begun.elapsed());
+}
+
+#[test]
+fn limits_that_nothing_held_when_a_run_started_are_in_its_record_whatever_its_job_says_by_now() {
+    if skips_without_root("upgrade::limits_that_nothing_held_when_a_run_started_are_in_its_record") {
+        return;
+    }
+    let ebbd = with_own_binary(Ebbd::prepare(&[])).run_as(65_534);
+    let gate = Gate::closed(ebbd.path("gate"));
+    ebbd.write_job("bound", &format!("pids-max = 50\n{}", gate.job()));
+    let ebbd = ebbd.go();
+    let run = ebbd.demand("bound");
+    ebbd.until_started(run);
+    ebbd.write_job("bound", &gate.job());
+    ebbd.call("Reload", json!({})).unwrap();
+    upgrade(&ebbd);
+    gate.open();
+    let line = result(&ebbd, run);
+    assert_eq!((&line["outcome"], &line["unheld"]), (&json!("success"), &json!(["pids-max"])), "{line}");
+}
+
+#[test]
+fn a_job_for_which_there_was_no_room_is_loaded_when_there_is_some_also_after_an_upgrade() {
+    let test = "upgrade::a_job_for_which_there_was_no_room_is_loaded_when_there_is_some";
+    let Some((disk, ebbd)) = on_small_disk(test) else { return };
+    let ebbd = with_own_binary(ebbd);
+    // Larger than what is left for definitions; what else ebbd writes at a start is smaller.
+    let wide = json!({ "WIDE": "x".repeat(60_000) });
+    ebbd.write_job("large", &format!("{TRUE}environment = {{ WIDE = {} }}\n", wide["WIDE"]));
+    let mut ebbd = ebbd.go();
+    ebbd.run("large");
+    ebbd.crash();
+    let filler = disk.fill();
+    let full = std::fs::metadata(&filler).unwrap().len();
+    std::fs::File::options().write(true).open(&filler).unwrap().set_len(full - 40_000).unwrap();
+    ebbd.restart();
+    let has_job = |ebbd: &Ebbd| ebbd.call("Status", json!({"job": "large"})).is_ok();
+    assert!(!has_job(&ebbd), "there was room: {}", ebbd.log());
+    upgrade(&ebbd);
+    assert!(!has_job(&ebbd));
+    std::fs::remove_file(filler).unwrap();
+    ebbd.until("its job to be there, with nobody asking for it", || has_job(&ebbd));
+    assert_eq!(ebbd.run("large")["id"], 2);
+    drop(ebbd);
 }

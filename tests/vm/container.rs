@@ -79,7 +79,7 @@ fn in_a_namespace_where_it_may_write_the_kernel_holds_the_limits() {
     let _container = Container::start("rw");
     let doctor = ebb(&["doctor", "--json"]);
     assert_eq!((&doctor["enforcement"], &doctor["pid"]), (&json!("cgroup-v2"), &json!(1)), "{doctor}");
-    assert_eq!(doctor["unheld"], json!([]), "{doctor}");
+    assert_eq!(doctor["remarks"], json!([]), "{doctor}");
     let line = &ebb(&["run-now", "fat", "--wait", "--json"])["result"];
     assert_eq!((&line["outcome"], &line["enforcement"]), (&json!("oom-kill"), &json!("cgroup-v2")), "{line}");
 }
@@ -90,7 +90,7 @@ fn where_it_is_read_only_the_watchdog_holds_them_and_doctor_says_what_would_lift
     let doctor = ebb(&["doctor", "--json"]);
     assert_eq!((&doctor["enforcement"], &doctor["tracking"]), (&json!("rlimit"), &json!("process-tree")));
     assert!(doctor["reasons"].to_string().contains("read-only"), "{doctor}");
-    assert_eq!(doctor["unheld"], json!(["fat: pids-max"]), "{doctor}");
+    assert_eq!(doctor["remarks"], json!(["nothing here holds limits of fat: pids-max"]), "{doctor}");
     assert!(log_of().contains("held by RLIMIT_DATA and a watchdog"), "{}", log_of());
     let line = &ebb(&["run-now", "fat", "--wait", "--json"])["result"];
     assert_eq!(line["enforcement"], "rlimit", "{line}");

@@ -5,6 +5,7 @@
 # console, is in .work/vm/out/GUEST/. In a guest nothing is skipped. Ends with `N passed, N failed, N skipped`.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
+. tests/need.sh
 
 readonly cache=${EBB_VM_CACHE:-.work/vm/images}
 readonly deadline_s=${EBB_VM_DEADLINE_S:-1500} # for one boot of a guest, from power on
@@ -19,14 +20,6 @@ step() { printf '== %s (%ss)\n' "$1" "$SECONDS"; }
 fail() {
   echo "$1" >&2
   exit 1
-}
-
-need() { # command, Debian package
-  command -v "$1" >/dev/null && return
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "$1 is missing; install the Debian package $2"
-  step "installing $2"
-  [ -n "${apt_updated:-}" ] || { apt-get update -qq; apt_updated=1; }
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null || exit 1
 }
 
 image_of() { echo "$cache/$1-$(sha256sum tests/vm/image.sh | cut -c1-12)"; }
@@ -145,7 +138,7 @@ came_to_its_end() { # guest
 }
 
 [ "$(uname -m)" = x86_64 ] || fail "the guests are x86_64, and so has this host to be"
-command -v cargo >/dev/null || fail "cargo is missing; install Rust (https://rustup.rs)"
+need_cargo
 need mmdebstrap mmdebstrap
 need mke2fs e2fsprogs
 need qemu-system-x86_64 qemu-system-x86

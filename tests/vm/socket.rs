@@ -11,6 +11,10 @@ fn mode() -> u32 {
     std::fs::metadata(varlink::SOCKET).unwrap().permissions().mode() & 0o777
 }
 
+fn group_of_socket() -> u32 {
+    std::fs::metadata(varlink::SOCKET).unwrap().gid()
+}
+
 #[test]
 fn it_is_open_to_root_and_the_group_and_to_all_only_while_a_job_lets_others_in() {
     let facts = std::fs::metadata(varlink::SOCKET).unwrap();
@@ -26,6 +30,19 @@ fn it_is_open_to_root_and_the_group_and_to_all_only_while_a_job_lets_others_in()
         drop(job);
     }
     assert_eq!(mode(), 0o660);
+}
+
+#[test]
+fn the_group_of_the_settings_may_open_it_and_control_ebbd_for_as_long_as_it_is_set() {
+    const SETTINGS: &str = "/etc/ebb/ebbd.toml";
+    let (before, own) = (std::fs::read_to_string(SETTINGS).unwrap(), group_of_socket());
+    std::fs::write(SETTINGS, format!("{before}group = \"app\"\n")).unwrap();
+    systemctl(&["restart", "ebbd.service"]);
+    let (there, said) = (group_of_socket(), ebb_as(1000, &["doctor"]));
+    std::fs::write(SETTINGS, before).unwrap();
+    systemctl(&["restart", "ebbd.service"]);
+    assert_eq!((there, said.code, mode()), (1000, 0, 0o660), "{}", said.err);
+    assert_eq!((group_of_socket(), ebb_as(1000, &["doctor"]).code), (own, 77));
 }
 
 #[test]

@@ -5,8 +5,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::cli::args::Check;
+use crate::cli::check::run_in;
+use crate::cli::screen::{Look, Screen};
 use crate::cli::target::Target;
 use crate::cli::testing::{Printed, ebb};
+use crate::places::Places;
 
 fn check(line: &[&str]) -> Printed {
     ebb(&[&["check"], line].concat(), &Target::at("/nonexistent/ebb.sock"))
@@ -25,7 +29,7 @@ fn a_directory_without_problems_is_counted() {
     write(dir.path(), "a.toml", "command = [\"true\"]\n");
     write(dir.path(), "b.toml", "command = [\"true\"]\n");
     let printed = check(&[path]);
-    assert_eq!((printed.code, printed.out.as_str()), (0, "2 job files, 0 problems\n"));
+    assert_eq!((printed.code, printed.out), (0, format!("2 job files in {path}, 0 problems\n")));
 }
 
 #[test]
@@ -40,7 +44,7 @@ fn every_problem_of_every_file_is_printed_with_its_place() {
     assert!(printed.out.contains(&place("a.toml", "1:1")), "{}", printed.out);
     assert!(printed.out.contains(&place("c.toml", "2:12")), "{}", printed.out);
     assert!(printed.out.contains("  1 | comand = [\"true\"]\n    | ^^^^^^\n"), "{}", printed.out);
-    assert!(printed.out.contains("3 job files, "), "{}", printed.out);
+    assert!(printed.out.contains("3 job files in "), "{}", printed.out);
 }
 
 #[test]
@@ -63,8 +67,9 @@ fn one_file_can_be_checked_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "good.toml", "command = [\"true\"]\n");
     write(dir.path(), "bad.toml", "nonsense\n");
-    let good = check(&[dir.path().join("good.toml").to_str().unwrap()]);
-    assert_eq!((good.code, good.out.as_str()), (0, "1 job file, 0 problems\n"));
+    let path = dir.path().join("good.toml").display().to_string();
+    let good = check(&[&path]);
+    assert_eq!((good.code, good.out), (0, format!("{path}: 0 problems\n")));
     assert_eq!(check(&[dir.path().join("bad.toml").to_str().unwrap()]).code, 78);
 }
 
@@ -73,4 +78,56 @@ fn a_directory_that_is_not_there_is_a_problem() {
     let printed = check(&["/nonexistent/jobs.d"]);
     assert_eq!(printed.code, 78);
     assert!(printed.out.contains("/nonexistent/jobs.d"), "{}", printed.out);
+}
+
+/// The places of an ebbd below a directory.
+fn places(dir: &Path) -> Places {
+    let below = |name: &str| dir.join(name);
+    Places {
+        config: below("ebbd.toml"),
+        jobs: below("jobs.d"),
+        state: below("state"),
+        socket: below("ebb.sock"),
+    }
+}
+
+/// `ebb check` without a directory: its exit code, and what it prints as JSON.
+fn check_by_itself(own: &Path, system: &Path) -> (u8, Value) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut screen = Screen { out: &mut out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
+    let done =
+        run_in(&Check { dir: None, config: None, json: true }, &places(own), &places(system), &mut screen);
+    assert!(screen.out.flush().is_ok());
+    (done.unwrap().0, serde_json::from_slice(&out).unwrap())
+}
+
+#[test]
+fn what_an_ebbd_without_flags_would_load_is_checked_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (own, system, named) = (dir.path().join("own"), dir.path().join("system"), dir.path().join("named"));
+    for place in [&own, &system.join("jobs.d"), &named] {
+        fs::create_dir_all(place).unwrap();
+    }
+    let checked = || check_by_itself(&own, &system).1["path"].clone();
+    assert_eq!(checked(), json!(system.join("jobs.d")), "the system's, where there is none of one's own");
+    write(&system, "ebbd.toml", &format!("jobs = \"{}\"\n", named.display()));
+    write(&named, "a.toml", "comand = [\"true\"]\n");
+    let (code, found) = check_by_itself(&own, &system);
+    assert_eq!((code, &found["path"], &found["files"]), (78, &json!(named), &json!(1)), "{found}");
+    assert_eq!(check_by_itself(&system, &system).1["path"], json!(named), "root's own is the system's");
+    fs::create_dir(own.join("jobs.d")).unwrap();
+    assert_eq!(checked(), json!(own.join("jobs.d")));
+    // What the settings name counts also where it is not there: ebbd would load nothing else.
+    write(&own, "ebbd.toml", "jobs = \"/nonexistent/jobs.d\"\n");
+    let (code, found) = check_by_itself(&own, &system);
+    assert_eq!((code, &found["path"]), (78, &json!("/nonexistent/jobs.d")));
+}
+
+#[test]
+fn settings_that_can_not_be_read_are_a_problem_in_place_of_a_look_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "ebbd.toml", "jbos = \"/x\"\n");
+    let (code, found) = check_by_itself(dir.path(), dir.path());
+    assert_eq!((code, &found["path"], &found["files"]), (78, &Value::Null, &json!(0)));
+    assert!(found["problems"][0]["message"].as_str().unwrap().contains("jbos"), "{found}");
 }

@@ -13,6 +13,7 @@ fn fake() -> Fake {
         "version": env!("CARGO_PKG_VERSION"), "pid": 812, "uid": 0, "enforcement": "cgroup-v1",
         "tracking": "cgroup-v2", "reasons": ["cgroup v2 offers no memory"], "jobs": "/etc/ebb/jobs.d",
         "state": "/var/lib/ebb", "job_count": 12, "problems": ["x.toml:1:1: there is no key `comand`"],
+        "remarks": ["nothing here holds limits of fat: pids-max"],
     });
     Fake::serve(move |_, peer| peer.say(&report))
 }
@@ -25,6 +26,7 @@ fn ebbds_own_report_is_shown_with_what_it_means() {
         "  limits      cgroup-v1: the kernel holds the whole tree of a run\n",
         "  tracking    cgroup-v2\n",
         "  why         cgroup v2 offers no memory\n",
+        "  remark      nothing here holds limits of fat: pids-max\n",
         "  job files   /etc/ebb/jobs.d (12 jobs in force)\n",
     ] {
         assert!(printed.out.contains(line), "{}", printed.out);

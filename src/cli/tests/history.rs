@@ -54,6 +54,18 @@ ID  JOB      TRIGGER   OUTCOME           STARTED              DURATION  PEAK-ANO
     assert_eq!(history::overview(&lines(), &noon(), Look::PLAIN), expected);
 }
 
+#[test]
+fn at_80_columns_when_how_and_what_it_cost_are_seen_whole() {
+    let expected = "\
+ID  JOB      TRIGGER   OUTCOME           STARTED      DURATION  PEAK-ANON
+42  indexer  manual    success           01-31 12:00    31.0 s       868M
+43  indexer  retry 2   oom-kill          01-31 12:00    950 ms          -
+    killed by the kernel for memory at its limit of 512M
+ -  indexer  schedule  skipped: running  01-31 12:01         -          -
+";
+    assert_eq!(history::overview(&lines(), &noon(), Look { width: Some(80), ..Look::PLAIN }), expected);
+}
+
 /// Tells the history as ebbd does: the newest first, one a reply.
 fn telling() -> Fake {
     Fake::serve(|call, peer| {

@@ -9,6 +9,7 @@ mod rotation;
 mod scale;
 mod story;
 mod sums;
+mod tally;
 
 use std::path::Path;
 

@@ -107,7 +107,7 @@ impl Story {
         let reasons = SkipReason::ALL;
         let reason = reasons[self.rng.usize(..reasons.len())];
         let trigger = if self.rng.bool() { Trigger::Schedule } else { Trigger::Retry };
-        Event::Skipped(Skipped { job: self.name(), trigger, reason, slot: Some(self.now) })
+        Event::Skipped(Skipped { job: self.name(), trigger, reason, slot: Some(self.now), detail: None })
     }
 
     fn queue(&mut self) -> Event {

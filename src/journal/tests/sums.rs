@@ -6,7 +6,7 @@ use super::story::Story;
 use super::*;
 use crate::journal::State;
 use crate::journal::codec::{from_line, to_line};
-use crate::journal::record::{Finished, JobFacts, Payload, Queued, Skipped, Started, Usage};
+use crate::journal::record::{Finished, JobFacts, Queued, Skipped, Started, Usage};
 use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
 
 fn sum<'a>(records: impl IntoIterator<Item = &'a Record>) -> State {
@@ -39,18 +39,7 @@ fn job(name: &str) -> Event {
 }
 
 fn queued(id: RunId, trigger: Trigger, slot: Option<Wall>) -> Event {
-    Event::Queued(Queued {
-        id,
-        job: "a".into(),
-        trigger,
-        attempt: 1,
-        slot,
-        not_before: None,
-        uid: None,
-        retry_of: None,
-        raised_max_bytes: None,
-        payload: Payload::default(),
-    })
+    Event::Queued(Queued { slot, ..Queued::plain(id, "a", trigger) })
 }
 
 fn started(id: RunId) -> Event {
@@ -203,7 +192,7 @@ fn a_slot_is_dealt_with_by_a_run_or_a_skip_of_the_schedule_and_by_nothing_else()
     assert_eq!(last_after(queued(1, Trigger::Schedule, slot(10))), slot(10));
     assert_eq!(last_after(queued(2, Trigger::Retry, slot(5))), slot(10), "a retry carries an old slot");
     let skipped = |trigger, slot| {
-        Event::Skipped(Skipped { job: "a".into(), trigger, reason: SkipReason::Running, slot })
+        Event::Skipped(Skipped { job: "a".into(), trigger, reason: SkipReason::Running, slot, detail: None })
     };
     assert_eq!(last_after(skipped(Trigger::Schedule, slot(20))), slot(20));
     assert_eq!(last_after(skipped(Trigger::Retry, slot(30))), slot(20));

@@ -231,13 +231,6 @@ impl Leaf {
         Some(keyed(&text, "total_rss")? + keyed(&text, "total_swap").unwrap_or(0))
     }
 
-    /// Memory of the whole leaf at this moment as the kernel counts it, page cache included, in bytes.
-    #[must_use]
-    pub fn current_total(&self) -> Option<u64> {
-        let v2 = self.v2.as_ref().and_then(|dir| number(&dir.join("memory.current")));
-        v2.or_else(|| number(&self.v1_with("memory.usage_in_bytes")?.join("memory.usage_in_bytes")))
-    }
-
     /// Removes the directories and what the job made below them, children first.
     ///
     /// # Errors

@@ -190,7 +190,6 @@ fn the_leaf_counts_memory_and_cpu_of_the_whole_tree() {
                     i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 60";
         let child = start(&shell(line), Some(&leaf));
         assert!(holds_within(LONG, || leaf.current_anon().unwrap() > 15 * MIB), "{:?}", leaf.current_anon());
-        assert!(leaf.current_total().unwrap() >= leaf.current_anon().unwrap());
         assert!(holds_within(LONG, || leaf.usage().cpu_ms.unwrap() > 0), "{:?}", leaf.usage());
         assert!(leaf.usage().peak_total_bytes.is_none_or(|peak| peak > 15 * MIB));
         assert!(leaf.pids().unwrap().len() >= 3, "{:?}", leaf.pids().unwrap());

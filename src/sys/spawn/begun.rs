@@ -1,5 +1,5 @@
-//! The note that a child leaves just before its program: that its run has begun. Whoever looks after a crash of the parent
-//! knows by it that the run must not be started again. The file has its room beforehand, so a full disk does not keep a note
+//! The note that a child leaves just before its program, and takes back where that can't be executed: that its run has begun.
+//! Whoever looks after a crash of the parent knows by it that the run must not be started again. The file has its room beforehand, so a full disk does not keep a note
 //! from being left. Knows nothing of jobs.
 
 use std::cell::RefCell;
@@ -91,7 +91,7 @@ impl Begun {
         Place { file: self.file.as_fd(), offset: slot * NOTE, run }
     }
 
-    /// The note of `run` is needed no more: its start is recorded, or it has ended.
+    /// The note of `run` is needed no more, or was never left: its start is recorded, it has ended, or it could not begin.
     pub fn forget(&self, run: u64) {
         let mut taken = self.taken.borrow_mut();
         taken.iter_mut().filter(|of| **of == run).for_each(|of| *of = 0);
@@ -119,7 +119,7 @@ impl Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::spawn::SpawnSpec;
+    use crate::sys::spawn::{ExecResult, SpawnSpec};
     use crate::sys::testing::{end, exec_result, shell, start_noting};
 
     #[test]
@@ -137,6 +137,11 @@ mod tests {
         let nowhere = SpawnSpec::new(&["true".to_owned()], &[], Path::new("/nowhere")).unwrap();
         end(&start_noting(&nowhere, begun.place(301)));
         assert_eq!(begun.notes().unwrap().len(), 1, "it never got as far");
+        let nothing = SpawnSpec::new(&["/nowhere".to_owned()], &[], Path::new("/")).unwrap();
+        let child = start_noting(&nothing, begun.place(302));
+        assert!(matches!(exec_result(&child), ExecResult::Failed(_)));
+        assert_eq!(begun.notes().unwrap(), [note], "what can't be executed has taken its note back");
+        end(&child);
         // Another opening reads the same; the size never changes.
         let again = Begun::open(&path).unwrap();
         assert_eq!(again.notes().unwrap(), [note]);

@@ -76,7 +76,12 @@ const fn fd(fd: RawFd) -> usize {
 /// Runs the plan. Comes back never: it ends in the program, or in a report and exit code 127.
 pub(super) fn run(plan: &Plan<'_>) -> ! {
     let (step, errno) = match prepare(plan) {
-        Ok(()) => (Step::Exec, execute(plan)),
+        Ok(()) => {
+            let errno = execute(plan);
+            // There is no program, so nothing has begun: taken back before anybody hears of it.
+            note(plan, 0);
+            (Step::Exec, errno)
+        }
         Err(failure) => failure,
     };
     let report = [step as u32, errno.cast_unsigned()];
@@ -124,9 +129,7 @@ fn prepare(plan: &Plan<'_>) -> Outcome {
         plain(libc::SYS_dup3, [fd(source), target, 0]).map_err(|e| (Step::Stdio, e))?;
     }
     unblock_signals();
-    if let Some((file, offset, run)) = plan.note {
-        leave_note(file, offset, run);
-    }
+    note(plan, plan.note.map_or(0, |(_, _, run)| run));
     // PR_SET_NO_NEW_PRIVS is not set: sudo and other set-user-id programs work in a job as they do under cron.
     // No parent-death signal either: a run outlives a crash of ebbd, which adopts it when it is back.
     Ok(())
@@ -178,8 +181,9 @@ fn unblock_signals() {
     let _ = unsafe { call(libc::SYS_rt_sigprocmask, [how, set, 0, 8, 0]) };
 }
 
-/// Says that the run has begun, for an ebbd that finds its journal silent about it. See `Begun`.
-fn leave_note(file: RawFd, offset: usize, run: u64) {
+/// Says that the run has begun, for an ebbd that finds its journal silent about it; run 0 takes that back. See `Begun`.
+fn note(plan: &Plan<'_>, run: u64) {
+    let Some((file, offset, _)) = plan.note else { return };
     // `struct __kernel_timespec`; where a 32-bit kernel lacks this call, the time is not known.
     let mut time = [0_i64; 2];
     #[cfg(target_pointer_width = "64")]

@@ -147,7 +147,7 @@ pub struct Spawned {
     pub pidfd: OwnedFd,
     /// Whether it reached its program.
     pub exec: ExecStatus,
-    /// When it started, in clock ticks since boot.
+    /// When it started, in clock ticks since boot, or [`proc::START_UNKNOWN`].
     pub start_ticks: u64,
 }
 
@@ -199,7 +199,7 @@ pub fn spawn(
     let (pid, pidfd) = clone::clone(&plan, into.as_ref().map(AsFd::as_fd))?;
     drop(writer);
     // The child is not reaped yet, so the pid is its own.
-    let start_ticks = proc::pid_start_ticks(pid).unwrap_or(0);
+    let start_ticks = proc::pid_start_ticks(pid).unwrap_or(proc::START_UNKNOWN);
     Ok(Spawned { pid, pidfd, exec: ExecStatus { pipe: reader, about: spec.about() }, start_ticks })
 }
 

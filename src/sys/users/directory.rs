@@ -3,20 +3,26 @@
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::questions::{self, Answer, Question};
 use crate::limits::{DIRECTORY_ANSWER_MAX, DIRECTORY_REST_MS, DIRECTORY_TIMEOUT_MS};
 use crate::sys::raw::because;
 
 /// When a directory service last failed to answer in time.
 static SILENT: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Whether one is left in peace at `now`. Asking holds everything else up, so it is not asked again and again.
+/// It did not answer, and is left in peace for a while.
+pub(super) fn let_rest() {
+    *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+/// Whether it is left in peace at `now`. Whoever needs the answer waits for it, so it is not asked again and again.
 fn is_resting(now: Instant) -> bool {
     let silent = *SILENT.lock().unwrap_or_else(PoisonError::into_inner);
     silent.is_some_and(|at| now.duration_since(at) < Duration::from_millis(DIRECTORY_REST_MS))
@@ -32,21 +38,40 @@ pub(super) fn serves(etc: &Path, database: &str, known: &[&str]) -> bool {
         .any(|word| !word.starts_with('[') && !word.ends_with(']') && !known.contains(&word))
 }
 
-/// The answer of `program`; `None` if it is not installed or says no.
+/// Where a program that asks is, if it is installed.
+pub(super) fn path_of(program: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin"].iter().map(|dir| Path::new(dir).join(program)).find(|path| path.exists())
+}
+
+/// Puts a question of another process of ebbd's, and waits for the answer.
+#[must_use]
+pub fn put(question: &Question) -> Answer {
+    let args: Vec<&str> = question.args.iter().map(String::as_str).collect();
+    let known = matches!(question.program.as_str(), "getent" | "id");
+    Answer::of(if known { ask(&question.program, &args) } else { Ok(None) })
+}
+
+/// The answer of `program`; `None` if it is not installed or says no. Where this process must not wait, an error, and the
+/// question is open.
 pub(super) fn ask(program: &str, args: &[&str]) -> io::Result<Option<String>> {
     // An option in the place of a name is no name.
     if args.last().is_some_and(|name| name.is_empty() || name.starts_with('-')) {
         return Ok(None);
     }
-    let dirs = ["/usr/bin", "/bin"];
-    let Some(path) = dirs.iter().map(|dir| Path::new(dir).join(program)).find(|path| path.exists()) else {
-        return Ok(None);
-    };
+    let Some(path) = path_of(program) else { return Ok(None) };
+    let question =
+        Question { program: program.to_owned(), args: args.iter().map(ToString::to_string).collect() };
+    if let Some(answer) = questions::known(&question) {
+        return answer;
+    }
     let explain =
         |e: io::Error| because(&e, format_args!("cannot ask {} {}", path.display(), args.join(" ")));
     if is_resting(Instant::now()) {
         let why = "the directory service did not answer a moment ago, and is asked again later";
         return Err(explain(io::Error::new(io::ErrorKind::TimedOut, why)));
+    }
+    if questions::note(&question) {
+        return Err(explain(io::Error::new(io::ErrorKind::WouldBlock, "the answer is not there yet")));
     }
     let mut command = Command::new(&path);
     command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -55,7 +80,7 @@ pub(super) fn ask(program: &str, args: &[&str]) -> io::Result<Option<String>> {
     if let Err(error) = &answer {
         let _ = child.kill();
         if error.kind() == io::ErrorKind::TimedOut {
-            *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            let_rest();
         }
     }
     let success = child.wait().is_ok_and(|status| status.success());

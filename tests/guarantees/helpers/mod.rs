@@ -6,4 +6,5 @@ pub(crate) mod proc;
 pub(crate) mod records;
 pub(crate) mod slots;
 pub(crate) mod stranger;
+pub(crate) mod timeout;
 pub(crate) mod tmpfs;
