@@ -35,7 +35,7 @@ Usage: ebbd [--user] [--config FILE] [--jobs DIR] [--state DIR] [--socket PATH] 
   --version       print the version
   --help          print this
 
-Signals: TERM or INT end it gracefully, a second one at once; HUP reads the job files again.
+Signals: TERM or INT end it gracefully, a second one at once; HUP reads the job files and the budget again.
          USR2 ends it and leaves its runs alone: the next ebbd takes them over.
 ";
 

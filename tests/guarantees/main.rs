@@ -36,6 +36,7 @@ mod rest;
 mod restart;
 mod retry;
 mod schedule;
+mod settings;
 mod shipped;
 mod tree;
 mod upgrade;

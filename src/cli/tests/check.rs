@@ -131,3 +131,56 @@ fn settings_that_can_not_be_read_are_a_problem_in_place_of_a_look_elsewhere() {
     assert_eq!((code, &found["path"], &found["files"]), (78, &Value::Null, &json!(0)));
     assert!(found["problems"][0]["message"].as_str().unwrap().contains("jbos"), "{found}");
 }
+
+#[test]
+fn settings_and_jobs_are_held_against_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("jobs.d")).unwrap();
+    write(dir.path(), "ebbd.toml", "[budget]\nmemory = \"300M\"\n[pools.heavy]\nmemory = \"280M\"\n");
+    let jobs = dir.path().join("jobs.d");
+    write(&jobs, "a.toml", "command = [\"true\"]\npool = \"heavi\"\n");
+    write(&jobs, "b.toml", "command = [\"true\"]\nmemory.claim = \"1G\"\n");
+    let told = || {
+        let (code, found) = check_by_itself(dir.path(), dir.path());
+        let problems = found["problems"].as_array().unwrap().clone();
+        let place = |p: &Value| {
+            let file =
+                Path::new(p["path"].as_str().unwrap()).file_name().unwrap().to_string_lossy().into_owned();
+            format!("{file}:{}:{} {}", p["line"], p["col"], p["severity"].as_str().unwrap())
+        };
+        (code, problems.iter().map(place).collect::<Vec<_>>())
+    };
+    let places = ["a.toml:2:9 error", "b.toml:2:16 error", "ebbd.toml:2:10 error"].map(str::to_owned);
+    assert_eq!(told(), (78, places.to_vec()));
+    write(dir.path(), "ebbd.toml", "[budget]\nmemory = \"1000T\"\n[pools.heavi]\nmax-parallel = 1\n");
+    fs::remove_file(jobs.join("b.toml")).unwrap();
+    assert_eq!(told(), (0, vec!["ebbd.toml:2:10 warning".to_owned()]));
+}
+
+#[test]
+fn settings_can_be_named_and_without_any_a_named_directory_is_held_against_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    fs::create_dir(dir.path().join("jobs")).unwrap();
+    write(&dir.path().join("jobs"), "a.toml", "command = [\"true\"]\npool = \"heavy\"\n");
+    write(dir.path(), "with.toml", "[pools.heavy]\nmax-parallel = 1\n");
+    write(dir.path(), "without.toml", "[pools.other]\nmax-parallel = 1\n");
+    write(dir.path(), "wrong.toml", "[pools.heavy]\n");
+    let check = |settings: &str| check(&["--config", &path(settings), &path("jobs")]);
+    assert_eq!(check("with.toml").code, 0, "{}", check("with.toml").out);
+    assert!(check("without.toml").out.contains("there is no pool `heavy`"), "{}", check("without.toml").out);
+    let wrong = check("wrong.toml");
+    assert!(wrong.out.contains("wrong.toml:1:8: the pool `heavy` has no limit"), "{}", wrong.out);
+    assert!(
+        !wrong.out.contains("a.toml"),
+        "settings with problems are no reason against a job: {}",
+        wrong.out
+    );
+    assert!(check("missing.toml").out.contains("the file can't be read"), "{}", check("missing.toml").out);
+
+    let own = places(&dir.path().join("nobody"));
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut screen = Screen { out: &mut out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
+    let args = Check { dir: Some(dir.path().join("jobs")), config: None, json: false };
+    assert_eq!(run_in(&args, &own, &own, &mut screen).unwrap().0, 0);
+}
