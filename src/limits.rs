@@ -216,6 +216,10 @@ pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;
 
+/// Most points of the curve of a run's memory; where more time passes, neighbours are joined.
+pub const CURVE_POINTS_MAX: usize = 256;
+/// How long a slice of such a curve is at first, in milliseconds; it doubles whenever neighbours are joined.
+pub const CURVE_SLICE_MIN_MS: u64 = 20;
 /// Runs of a job that have to have succeeded before ebb says what the next one needs.
 pub const LEARNED_RUNS_MIN: u32 = 3;
 /// Least margin on top of a learned peak, in bytes; it is a tenth of the peak where that is more.
