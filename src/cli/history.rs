@@ -12,7 +12,7 @@ use super::screen::{BAD, Look, QUIET, Screen};
 use super::table::{self, Column, Row};
 use super::target::Target;
 use super::times::Moment;
-use super::{args, ended, figures};
+use super::{args, chart, ended, figures};
 
 const COLUMNS: [Column; 9] = [
     Column { heading: "ID", is_number: true },
@@ -25,6 +25,9 @@ const COLUMNS: [Column; 9] = [
     Column { heading: "PEAK-TOTAL", is_number: true },
     Column { heading: "CPU", is_number: true },
 ];
+
+/// Columns where no terminal says how many there are.
+const WIDTH: u16 = 100;
 
 /// One reply of `History`.
 #[derive(serde::Deserialize)]
@@ -53,7 +56,8 @@ pub(super) fn run(args: &args::History, target: &Target, screen: &mut Screen) ->
     } else if lines.is_empty() {
         screen.say(if is_narrowed(args) { "no run has ended that fits" } else { "no run has ended yet" })?;
     } else {
-        screen.print(&overview(&lines, &moment, screen.look))?;
+        let curves = if args.curve { Curves::Drawn } else { Curves::Left };
+        screen.print(&overview(&lines, curves, &moment, screen.look))?;
     }
     Ok(exit::OK)
 }
@@ -79,8 +83,33 @@ pub(super) fn since(text: &str, moment: &Moment) -> Result<i64, Failure> {
     })
 }
 
-pub(super) fn overview(lines: &[HistoryLine], moment: &Moment, look: Look) -> String {
-    table::render(&COLUMNS, &lines.iter().map(|line| row(line, moment)).collect::<Vec<_>>(), look)
+/// Whether the memory of each run over its time is drawn below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Curves {
+    Drawn,
+    Left,
+}
+
+pub(super) fn overview(lines: &[HistoryLine], curves: Curves, moment: &Moment, look: Look) -> String {
+    let rows = lines.iter().map(|line| {
+        let mut row = row(line, moment);
+        row.notes.extend(curve(line, look).filter(|_| curves == Curves::Drawn));
+        row
+    });
+    table::render(&COLUMNS, &rows.collect::<Vec<_>>(), look)
+}
+
+/// The memory of a run over its time in one line, and what its full height stands for.
+fn curve(line: &HistoryLine, look: Look) -> Option<String> {
+    let (curve, peak) = (line.curve.as_ref()?, line.peak_anon_bytes?);
+    let (top, label) = match line.memory_max_bytes {
+        Some(limit) => (limit, format!("  █ {}, its limit", figures::size(limit))),
+        None => (peak, format!("  █ {}, its peak", figures::size(peak))),
+    };
+    let points = curve.bytes(peak);
+    let left = usize::from(look.width.unwrap_or(WIDTH)).saturating_sub(table::INDENT + label.chars().count());
+    let width = left.clamp(1, points.len().max(1));
+    Some(chart::line(&chart::columns(&points, width), top) + &label)
 }
 
 fn row(line: &HistoryLine, moment: &Moment) -> Row {

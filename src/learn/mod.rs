@@ -2,7 +2,9 @@
 //! Knows nothing of where runs are recorded, nor of what follows from what was learned.
 
 mod curve;
+pub mod forecast;
 mod learned;
+pub mod suggest;
 
 pub use curve::{ALPHABET, Curve, Trace};
 pub use learned::{Learned, Lesson, Spread};

@@ -19,6 +19,7 @@ fn job(name: &str, state: &str) -> JobStatus {
         paused: false,
         state: state.to_owned(),
         schedule: Vec::new(),
+        timezone: None,
         every_ms: None,
         next: None,
         last: None,
