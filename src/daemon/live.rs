@@ -62,6 +62,8 @@ pub(super) struct Live {
 pub(super) struct Seen {
     /// Highest anonymous memory and swap, in bytes.
     pub(super) peak_anon: AtomicU64,
+    /// The same at the latest look.
+    pub(super) current_anon: AtomicU64,
     /// Resident bytes of the main process that are files', at the latest look.
     pub(super) shared: AtomicU64,
     /// Whether its processes have been asked to end and may still take their time.
