@@ -61,6 +61,16 @@ impl Ladder {
         self.inner.memory()
     }
 
+    /// The least that any control group above the runs has left, in bytes.
+    pub(super) fn headroom(&self) -> Option<u64> {
+        self.inner.headroom()
+    }
+
+    /// The least limit of any of them, in bytes.
+    pub(super) fn least_limit(&self) -> Option<u64> {
+        self.inner.least_limit()
+    }
+
     pub(super) fn tracking(&self) -> String {
         self.inner.tracking().to_string()
     }

@@ -65,6 +65,8 @@ pub(super) struct Seen {
     pub(super) peak_anon: AtomicU64,
     /// Its memory over its time. Its watch writes it; the loop reads it on the way to an upgrade.
     pub(super) trace: Mutex<Trace>,
+    /// The same at the latest look.
+    pub(super) current_anon: AtomicU64,
     /// Resident bytes of the main process that are files', at the latest look.
     pub(super) shared: AtomicU64,
     /// Whether its processes have been asked to end and may still take their time.

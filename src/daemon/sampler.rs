@@ -96,6 +96,7 @@ impl Sampler {
             // The output is looked at all the same: a flood does not wait.
             self.memory_from = began + began.elapsed() * 50;
         }
+        self.live.seen.current_anon.store(anon, Ordering::Relaxed);
         self.live.seen.peak_anon.fetch_max(anon, Ordering::Relaxed);
         self.live.seen.trace().add(clock::now().mono.0.saturating_sub(self.since.0), anon);
         is_watched && self.live.memory.max.is_some_and(|max| anon > max)
