@@ -17,7 +17,7 @@ impl Shell {
         let budget = self.engine.budget();
         let reply = BudgetReply {
             is_on: budget.is_on,
-            total_bytes: budget.total.or_else(|| self.total_memory()),
+            total_bytes: budget.total.or_else(|| self.ladder.total_memory()),
             available_bytes: self.look_for_room().available,
             reserve_bytes: budget.reserve,
             unknown_bytes: budget.unknown,
@@ -37,12 +37,6 @@ impl Shell {
             used: self.live.iter().map(used).collect(),
             stalled: pressure::stalled(),
         }
-    }
-
-    /// All memory that there is for runs, in bytes: the host's, or what the control groups above them may hold where that
-    /// is less, as in a container.
-    pub(super) fn total_memory(&self) -> Option<u64> {
-        meminfo::look().total.into_iter().chain(self.ladder.least_limit()).min()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::job::Definition;
 use crate::journal::record::RunId;
 use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
 use crate::sys::tree::Family;
-use crate::sys::{child, pidfd, proc};
+use crate::sys::{child, meminfo, pidfd, proc};
 use crate::words::{Enforcement, EnforcementWish};
 
 use super::environment;
@@ -66,9 +66,10 @@ impl Ladder {
         self.inner.headroom()
     }
 
-    /// The least limit of any of them, in bytes.
-    pub(super) fn least_limit(&self) -> Option<u64> {
-        self.inner.least_limit()
+    /// All memory that there is for runs, in bytes: the host's, or what the control groups above them may hold where that is
+    /// less, as in a container.
+    pub(super) fn total_memory(&self) -> Option<u64> {
+        meminfo::look().total.into_iter().chain(self.inner.least_limit()).min()
     }
 
     pub(super) fn tracking(&self) -> String {

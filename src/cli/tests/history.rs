@@ -89,7 +89,10 @@ ID  JOB      TRIGGER   OUTCOME           STARTED      DURATION  PEAK-ANON
     killed by the kernel for memory at its limit of 512M
  -  indexer  schedule  skipped: running  01-31 12:01         -          -
 ";
-    assert_eq!(history::overview(&lines(), &noon(), Look { width: Some(80), ..Look::PLAIN }), expected);
+    assert_eq!(
+        history::overview(&lines(), Curves::Left, &noon(), Look { width: Some(80), ..Look::PLAIN }),
+        expected
+    );
 }
 
 /// Tells the history as ebbd does: the newest first, one a reply.
