@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib import cron, latency, machine, place, report, rest, throughput, yardstick
+from lib import cron, latency, machine, place, report, rest, sampling, throughput, yardstick
 from lib.bench import Bench
 from lib.ebb import Daemon, Ebb, Job
 from lib.place import Places
@@ -38,14 +38,15 @@ class Effort:
     idle_after_use_s: float
     runs_before: int
     calm_s: float
+    sampling_s: float
     latency_rounds: int
     throughput_rounds: int
     throughput_ms: int
     checkpoints: tuple[int, ...]
 
 
-FULL = Effort(60, 60, 1000, 3, 300, 5, 1000, (100, 1000, 5000, 10000))
-QUICK = Effort(15, 5, 200, 1, 60, 3, 250, (100, 250, 500, 1000))
+FULL = Effort(60, 60, 1000, 3, 60, 300, 5, 1000, (100, 1000, 5000, 10000))
+QUICK = Effort(15, 5, 200, 1, 10, 60, 3, 250, (100, 250, 500, 1000))
 
 
 def main() -> int:
@@ -106,6 +107,8 @@ def measure(procs: Processes, where: Places, arguments: argparse.Namespace, say:
     procs.stop_all()
     rates = throughput.measure(bench, effort.throughput_rounds, effort.throughput_ms)
     procs.stop_all()
+    sampled = sampling.measure(bench, effort.sampling_s)
+    procs.stop_all()
     grown = throughput.growth(bench, effort.checkpoints, effort.calm_s)
     return report.Results(
         quick=arguments.quick,
@@ -119,6 +122,7 @@ def measure(procs: Processes, where: Places, arguments: argparse.Namespace, say:
         latency=delays,
         sync=syncs,
         throughput=rates,
+        sampled=sampled,
         growth=grown,
     )
 

@@ -226,6 +226,18 @@ pub const SWEEP_MS: u64 = 1_000;
 /// and the log names them (they are in uninterruptible sleep).
 pub const TREE_VANISH_MS: u64 = 10_000;
 
+/// Most points of the curve of a run's memory; where more time passes, neighbours are joined.
+pub const CURVE_POINTS_MAX: usize = 256;
+/// How long a slice of such a curve is at first, in milliseconds; it doubles whenever neighbours are joined.
+pub const CURVE_SLICE_MIN_MS: u64 = 20;
+/// Longest forecast, in hours; more are a mistake in its usage.
+pub const FORECAST_HOURS_MAX: u32 = 168;
+/// Most starts of one job that a forecast looks at; what comes later is left out.
+pub const FORECAST_STARTS_MAX: usize = 20_000;
+/// Newest lines of the history that `ebb suggest` reads: of one job, and of all together.
+pub const SUGGEST_RUNS_MAX: u64 = 200;
+/// See [`SUGGEST_RUNS_MAX`].
+pub const SUGGEST_LINES_MAX: u64 = 10_000;
 /// Runs of a job that have to have succeeded before ebb says what the next one needs.
 pub const LEARNED_RUNS_MIN: u32 = 3;
 /// Least margin on top of a learned peak, in bytes; it is a tenth of the peak where that is more.

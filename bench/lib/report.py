@@ -10,6 +10,7 @@ from pathlib import Path
 from lib.latency import FLOOR, REFERENCE, WAIT, Latency, Sync
 from lib.machine import Machine
 from lib.rest import Idle
+from lib.sampling import Sampled
 from lib.table import Table
 from lib.targets import Target, judge
 from lib.throughput import Grown, Throughput
@@ -30,12 +31,13 @@ class Results:
     latency: list[Latency]
     sync: list[Sync]
     throughput: list[Throughput]
+    sampled: list[Sampled]
     growth: list[Grown]
 
     @property
     def targets(self) -> list[Target]:
         """What was to be reached, against what was."""
-        return judge(self.rest, self.latency, self.growth)
+        return judge(self.rest, self.latency, self.sampled, self.growth)
 
 
 def tables(results: Results) -> list[Table]:
@@ -47,6 +49,7 @@ def tables(results: Results) -> list[Table]:
         _rest("At rest after use", results.after_use, [used]),
         _latency(results.latency, results.sync),
         _throughput(results.throughput),
+        _sampled(results.sampled),
         _growth(results.growth),
         Table("Targets", ["target", "reached", "wanted", "verdict"], verdicts, words=True),
     ]
@@ -118,6 +121,23 @@ def _throughput(entries: list[Throughput]) -> Table:
     rows = [[entry.name, f"{entry.one:.0f}", f"{entry.two:.0f}"] for entry in entries]
     note = "Of a static program that does nothing, each run waited for; ebb keeps history and output."
     return Table("Runs a second", ["way", "one at a time", "two at a time"], rows, [note])
+
+
+def _sampled(entries: list[Sampled]) -> Table:
+    rows = [
+        [
+            f"{entry.runs} runs {entry.name}",
+            f"{entry.cpu_ms:.1f}",
+            f"{entry.percent:.3f}",
+            str(entry.rss_kb),
+        ]
+        for entry in entries
+    ]
+    note = (
+        f"All of them asleep, over {entries[0].window_s:.0f} s: what it costs to look at their memory and output, "
+        "and to keep the curve of each."
+    )
+    return Table("ebbd while runs live", ["runs", "CPU ms", "% of a core", "RSS kB"], rows, [note])
 
 
 def _growth(entries: list[Grown]) -> Table:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from lib.latency import REFERENCE, SUBJECT, Latency
 from lib.rest import Idle
+from lib.sampling import Sampled
 from lib.throughput import Grown
 
 # Four pages: anything kept for each run is more than that after thousands of runs.
 GROWTH_TOLERANCE_KB = 16
 EXEC_FACTOR = 2.0
+SAMPLING_PERCENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,13 @@ class Target:
         return "not measured" if self.met is None else "met" if self.met else "MISSED"
 
 
-def judge(rest: list[Idle], latency: list[Latency], growth: list[Grown]) -> list[Target]:
+def judge(
+    rest: list[Idle], latency: list[Latency], sampled: list[Sampled], growth: list[Grown]
+) -> list[Target]:
     """All targets, in the order in which they are set."""
     ebbds = [idle for idle in rest if idle.name == "ebbd"]
-    return [*(target for ebbd in ebbds for target in _at_rest(ebbd, rest)), _exec(latency), _growth(growth)]
+    at_rest = [target for ebbd in ebbds for target in _at_rest(ebbd, rest)]
+    return [*at_rest, _exec(latency), *map(_sampling, sampled), _growth(growth)]
 
 
 def _at_rest(ebbd: Idle, rest: list[Idle]) -> list[Target]:
@@ -61,6 +66,15 @@ def _exec(latency: list[Latency]) -> Target:
         f"{factor:.2f} x the static C daemon",
         f"at most {EXEC_FACTOR:g} x",
         factor <= EXEC_FACTOR,
+    )
+
+
+def _sampling(sampled: Sampled) -> Target:
+    return Target(
+        f"looks at {sampled.runs} runs asleep, {sampled.name}",
+        f"{sampled.percent:.3f} % of a core",
+        f"less than {SAMPLING_PERCENT:g} %",
+        sampled.percent < SAMPLING_PERCENT,
     )
 
 

@@ -24,6 +24,16 @@ const NEXT_HELP: &str = "\
 A time that does not exist on a day (the clock is set forward) runs right after the gap; one that comes twice runs the \
 first time. Where that has happened, a remark says so.";
 
+const SUGGEST_HELP: &str = "\
+It prints lines for a job file with the reasons as comments, and nothing where what is set is fine. It writes no file. \
+A limit is the larger of 1.4 times the highest peak and 64M on top of it; a timeout three times the longest run and a \
+minute; another minute of the schedule is named where it lowers the highest sum of what is to come within a day.";
+
+const FORECAST_HELP: &str = "\
+Each job counts with its highest peak and its longest run of late, from its next starts and from the runs under way; a \
+job that has taught nothing yet with its claim, for a minute. What is drawn at random (`jitter`) is not known ahead, and \
+what is asked for by hand neither.";
+
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
 zsh:   source <(ebb completions zsh)                          # in ~/.zshrc, after compinit
@@ -56,6 +66,12 @@ pub(super) enum Verb {
     Next(Next),
     /// How runs ended and what they cost, the newest last
     History(History),
+    /// What job files should say of memory, timeout and schedule, going by their runs
+    #[command(after_help = SUGGEST_HELP)]
+    Suggest(Suggest),
+    /// The memory of all jobs together over the coming hours
+    #[command(after_help = FORECAST_HELP)]
+    Forecast(Forecast),
     /// What a run has written
     Logs(Logs),
     /// End a run, or all runs of a job
@@ -160,7 +176,30 @@ pub(super) struct History {
     /// So many, the newest
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) limit: u64,
+    /// Draw the memory of each run over its time; --json has it anyway
+    #[arg(long)]
+    pub(super) curve: bool,
     /// Print a JSON array
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Suggest {
+    /// For this job alone
+    #[arg(add = Offer::new(offers::jobs))]
+    pub(super) job: Option<String>,
+    /// Print a JSON array
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Forecast {
+    /// So many
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::FORECAST_HOURS_MAX)))]
+    pub(super) hours: u32,
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -107,7 +107,7 @@ fn which(args: &args::Check, own: &Places, system: &Places) -> Result<(PathBuf, 
 
 /// The settings of an ebbd with these places, and where it reads job files.
 fn read(places: &Places, named: Option<&Path>) -> Result<(PathBuf, Read), Vec<Problem>> {
-    let (path, total) = (named.unwrap_or(&places.config).to_owned(), sys::memory::total_memory());
+    let (path, total) = (named.unwrap_or(&places.config).to_owned(), sys::meminfo::look().total);
     let file = settings::read_file(&path, named.is_some(), total)?;
     let dir = file.settings.jobs.clone().unwrap_or_else(|| places.jobs.clone());
     Ok((dir, Read { path, file, total }))

@@ -102,6 +102,7 @@ pub(super) mod tests {
             unheld: Vec::new(),
             oom_cause: None,
             memory_max_bytes: None,
+            curve: None,
         }
     }
 

@@ -12,7 +12,7 @@ use super::screen::{BAD, Look, QUIET, Screen};
 use super::table::{self, Column, Row};
 use super::target::Target;
 use super::times::Moment;
-use super::{args, ended, figures};
+use super::{args, chart, ended, figures};
 
 const COLUMNS: [Column; 9] = [
     Column { heading: "ID", is_number: true },
@@ -28,6 +28,8 @@ const COLUMNS: [Column; 9] = [
 
 /// A terminal of fewer columns has no room for the year and the seconds, or the peaks would be left out.
 const NARROW: u16 = 100;
+/// Columns where no terminal says how many there are.
+const WIDTH: u16 = 100;
 
 /// One reply of `History`.
 #[derive(serde::Deserialize)]
@@ -56,7 +58,8 @@ pub(super) fn run(args: &args::History, target: &Target, screen: &mut Screen) ->
     } else if lines.is_empty() {
         screen.say(if is_narrowed(args) { "no run has ended that fits" } else { "no run has ended yet" })?;
     } else {
-        screen.print(&overview(&lines, &moment, screen.look))?;
+        let curves = if args.curve { Curves::Drawn } else { Curves::Left };
+        screen.print(&overview(&lines, curves, &moment, screen.look))?;
     }
     Ok(exit::OK)
 }
@@ -82,9 +85,34 @@ pub(super) fn since(text: &str, moment: &Moment) -> Result<i64, Failure> {
     })
 }
 
-pub(super) fn overview(lines: &[HistoryLine], moment: &Moment, look: Look) -> String {
+/// Whether the memory of each run over its time is drawn below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Curves {
+    Drawn,
+    Left,
+}
+
+pub(super) fn overview(lines: &[HistoryLine], curves: Curves, moment: &Moment, look: Look) -> String {
     let is_narrow = look.width.is_some_and(|width| width < NARROW);
-    table::render(&COLUMNS, &lines.iter().map(|line| row(line, moment, is_narrow)).collect::<Vec<_>>(), look)
+    let rows = lines.iter().map(|line| {
+        let mut row = row(line, moment, is_narrow);
+        row.notes.extend(curve(line, look).filter(|_| curves == Curves::Drawn));
+        row
+    });
+    table::render(&COLUMNS, &rows.collect::<Vec<_>>(), look)
+}
+
+/// The memory of a run over its time in one line, and what its full height stands for.
+fn curve(line: &HistoryLine, look: Look) -> Option<String> {
+    let (curve, peak) = (line.curve.as_ref()?, line.peak_anon_bytes?);
+    let (top, label) = match line.memory_max_bytes {
+        Some(limit) => (limit, format!("  █ {}, its limit", figures::size(limit))),
+        None => (peak, format!("  █ {}, its peak", figures::size(peak))),
+    };
+    let points = curve.bytes(peak);
+    let left = usize::from(look.width.unwrap_or(WIDTH)).saturating_sub(table::INDENT + label.chars().count());
+    let width = left.clamp(1, points.len().max(1));
+    Some(chart::line(&chart::columns(&points, width), top) + &label)
 }
 
 fn row(line: &HistoryLine, moment: &Moment, is_narrow: bool) -> Row {

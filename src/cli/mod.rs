@@ -2,6 +2,7 @@
 //! exit code. Knows ebbd by its protocol alone.
 
 mod args;
+mod chart;
 mod check;
 mod completions;
 mod connection;
@@ -10,6 +11,7 @@ mod ended;
 mod failure;
 mod figures;
 mod follow;
+mod forecast;
 mod history;
 mod input;
 mod interrupt;
@@ -19,12 +21,14 @@ mod next;
 mod offers;
 mod output;
 mod pause;
+mod plan;
 mod reload;
 mod run_now;
 mod screen;
 mod status;
 mod status_detail;
 mod stop;
+mod suggest;
 mod table;
 mod target;
 mod times;
@@ -78,6 +82,8 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::Status(args) => status::run(args, target, screen),
         Verb::Next(args) => next::run(args, target, screen),
         Verb::History(args) => history::run(args, target, screen),
+        Verb::Suggest(args) => suggest::run(args, target, screen),
+        Verb::Forecast(args) => forecast::run(args, target, screen),
         Verb::Logs(args) => logs::run(args, target, screen),
         Verb::Stop(args) => stop::run(args, target, screen),
         Verb::Pause(args) => pause::pause(args, target, screen),

@@ -36,13 +36,15 @@ pub(super) struct Screen<'a> {
 pub(super) struct Look {
     /// Columns of the terminal; none where it is no terminal, and nothing is shortened.
     pub(super) width: Option<u16>,
+    /// Lines of the terminal, where it says how many.
+    pub(super) height: Option<u16>,
     /// Whether there are colours.
     pub(super) colours: bool,
 }
 
 impl Look {
     /// For what is read by programs.
-    pub(super) const PLAIN: Self = Self { width: None, colours: false };
+    pub(super) const PLAIN: Self = Self { width: None, height: None, colours: false };
 
     /// As an output and the environment have it: `NO_COLOR` (no-color.org), `TERM=dumb` and `COLUMNS` count.
     pub(super) fn of(output: &impl IsTerminal, env: impl Fn(&str) -> Option<OsString>) -> Self {
@@ -51,10 +53,12 @@ impl Look {
 
     fn of_terminal(env: impl Fn(&str) -> Option<OsString>) -> Self {
         let named = env("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
-        let width = named.or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0));
+        let size = terminal_size::terminal_size();
+        let width = named.or_else(|| size.map(|(width, _)| width.0));
         let is_plain =
             env("NO_COLOR").is_some_and(|v| !v.is_empty()) || env("TERM").is_some_and(|t| t == "dumb");
-        Self { width: width.filter(|columns| *columns >= 20), colours: !is_plain }
+        let height = size.map(|(_, height)| height.0);
+        Self { width: width.filter(|columns| *columns >= 20), height, colours: !is_plain }
     }
 
     /// The text in a style.
@@ -139,8 +143,9 @@ mod tests {
                 env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v))
             })
         };
-        assert_eq!(of(&[("COLUMNS", "90")]), Look { width: Some(90), colours: true });
-        assert_eq!(of(&[("COLUMNS", "90"), ("NO_COLOR", "")]), Look { width: Some(90), colours: true });
+        let (wide, unwanted) = (of(&[("COLUMNS", "90")]), of(&[("COLUMNS", "90"), ("NO_COLOR", "")]));
+        assert!(wide.width == Some(90) && wide.colours);
+        assert_eq!(wide, unwanted);
         assert!(!of(&[("NO_COLOR", "1")]).colours);
         assert!(!of(&[("TERM", "dumb")]).colours);
         assert_eq!(of(&[("COLUMNS", "3")]).width, None);
@@ -156,6 +161,6 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         assert_eq!(print(Look::PLAIN), "[\"a\",\"b\"]\n");
-        assert_eq!(print(Look { width: Some(80), colours: false }).lines().count(), 4);
+        assert_eq!(print(Look { width: Some(80), ..Look::PLAIN }).lines().count(), 4);
     }
 }

@@ -77,8 +77,14 @@ fn row(job: &JobStatus, moment: &Moment) -> Row {
             job.description.clone(),
         ],
         style,
-        notes: job.stale.iter().flat_map(|stale| figures::lines(stale)).collect(),
+        notes: waits(&job.runs).into_iter().chain(job.stale.iter().flat_map(|s| figures::lines(s))).collect(),
     }
+}
+
+/// What the first of the waiting runs waits for; those behind it wait for it, or for the same.
+fn waits(runs: &[RunStatus]) -> Option<String> {
+    let (run, waits) = runs.iter().find_map(|run| Some((run.run, run.waits.as_ref()?)))?;
+    Some(format!("run {run}: {}", waits.sentence))
 }
 
 /// `42: 3 min 5 s, 812M +1 waiting`; none where nothing is under way.

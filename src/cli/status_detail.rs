@@ -1,6 +1,8 @@
 //! One job in detail, for `ebb status JOB`.
 
-use crate::protocol::{JobStatus, RunStatus};
+use crate::job::Bytes;
+use crate::protocol::{JobStatus, LearnedStatus, MemoryStatus, RunStatus};
+use crate::words::ClaimSource;
 
 use super::failure::Failure;
 use super::figures;
@@ -30,7 +32,11 @@ pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Re
     }
     for run in &job.runs {
         screen.fact(&format!("run {}", run.run), &of_run(run, moment))?;
+        if let Some(waits) = &run.waits {
+            screen.fact("", &look.paint(NOTICE, &figures::one_line(&waits.sentence)))?;
+        }
     }
+    memory(&job.memory, screen)?;
     if !job.unheld.is_empty() {
         let unheld = format!("{}; `ebb doctor` says why", job.unheld.join(", "));
         screen.fact("not held", &look.paint(BAD, &unheld))?;
@@ -39,6 +45,66 @@ pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Re
         screen.fact("file", &look.paint(NOTICE, &line))?;
     }
     Ok(())
+}
+
+/// What its runs need, what that is known from, and what they get.
+fn memory(memory: &MemoryStatus, screen: &mut Screen) -> Result<(), Failure> {
+    if let Some(learned) = &memory.learned {
+        for (heading, fact) in learned_of(learned) {
+            screen.fact(heading, &fact)?;
+        }
+    }
+    if let Some(max) = memory.max_bytes {
+        screen.fact("limit", &Bytes(max).to_string())?;
+    }
+    if let (Some(bytes), Some(source)) = (memory.claim_bytes, memory.claim_source) {
+        screen.fact("claim", &format!("{}, {}", figures::size(bytes), from(source)))?;
+    }
+    if memory.priority != 0 {
+        screen.fact("priority", &memory.priority.to_string())?;
+    }
+    if let Some(pool) = &memory.pool {
+        screen.fact("pool", pool)?;
+    }
+    Ok(())
+}
+
+fn learned_of(learned: &LearnedStatus) -> Vec<(&'static str, String)> {
+    let (size, duration) = (figures::size, figures::duration);
+    let mut facts = Vec::new();
+    if learned.cut > 0 {
+        let (cut, least) = (figures::counted(learned.cut.into(), "run"), size(learned.highest_bytes));
+        facts.push(("memory", format!("at least {least}: the limit has cut the latest {cut} short")));
+    }
+    if learned.runs > 0 {
+        let before = if learned.cut > 0 { "; before that " } else { "" };
+        let (peak, stray) = (size(learned.peak_bytes), size(learned.peak_deviation_bytes));
+        let highest = if learned.cut > 0 {
+            String::new()
+        } else {
+            format!(", highest {}", size(learned.highest_bytes))
+        };
+        let runs = figures::counted(learned.runs.into(), "run");
+        let text = format!("{before}peak-anon {peak} ± {stray}{highest}, from {runs} that succeeded");
+        match facts.last_mut() {
+            Some((_, fact)) => fact.push_str(&text),
+            None => facts.push(("memory", text)),
+        }
+        let (mean, stray) = (duration(learned.duration_ms), duration(learned.duration_deviation_ms));
+        facts.push(("takes", format!("{mean} ± {stray}, longest {}", duration(learned.longest_ms))));
+    } else if learned.cut == 0 {
+        facts.push(("memory", format!("at least {}: no run has succeeded yet", size(learned.highest_bytes))));
+    }
+    facts
+}
+
+const fn from(source: ClaimSource) -> &'static str {
+    match source {
+        ClaimSource::Declared => "declared in its file (`[memory] claim`)",
+        ClaimSource::Learned => "learned from its runs",
+        ClaimSource::Limit => "its limit, as too little is known of its runs",
+        ClaimSource::Unknown => "as too little is known of its runs",
+    }
 }
 
 fn state(job: &JobStatus) -> String {

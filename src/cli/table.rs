@@ -12,6 +12,8 @@ use super::screen::{HEADING, Look, QUIET};
 const GAP: u16 = 2;
 /// A last column that would be narrower than this is left out.
 const LAST_MIN: u16 = 12;
+/// Blanks before a line below a row.
+pub(super) const INDENT: usize = 4;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +58,7 @@ pub(super) fn render(columns: &[Column], rows: &[Row], look: Look) -> String {
         out += &painted(row, columns, &header, line.trim_end(), look);
         out.push('\n');
         for note in &row.notes {
-            out += &format!("    {}\n", look.paint(QUIET, &figures::one_line(note)));
+            out += &format!("{:INDENT$}{}\n", "", look.paint(QUIET, &figures::one_line(note)));
         }
     }
     out
@@ -130,7 +132,7 @@ a          9M
 
     #[test]
     fn the_last_column_is_shortened_and_then_left_out_where_the_terminal_is_narrow() {
-        let at = |width| render(&COLUMNS, &rows(), Look { width: Some(width), colours: false });
+        let at = |width| render(&COLUMNS, &rows(), Look { width: Some(width), ..Look::PLAIN });
         for width in 7..=60 {
             for line in at(width).lines().filter(|line| !line.starts_with("    ")) {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
@@ -144,7 +146,7 @@ a          9M
 
     #[test]
     fn colours_do_not_disturb_the_columns() {
-        let look = Look { width: None, colours: true };
+        let look = Look { colours: true, ..Look::PLAIN };
         let painted = render(&COLUMNS, &rows(), look);
         assert!(painted.contains(&look.paint(BAD, "indexer")));
         let mut plain = String::new();

@@ -55,6 +55,24 @@ impl Moment {
         format!("{} ({clock})", self.relative(at))
     }
 
+    /// `14:30`; `Sun 14:30` where the day is another one.
+    pub(super) fn day_and_clock(&self, at: Timestamp) -> String {
+        let (here, now) = (self.local(at), self.local(self.now));
+        let format = if here.date() == now.date() { "%H:%M" } else { "%a %H:%M" };
+        here.strftime(format).to_string()
+    }
+
+    /// `14:30`.
+    pub(super) fn clock(&self, at: Timestamp) -> String {
+        self.local(at).strftime("%H:%M").to_string()
+    }
+
+    /// Minutes since local midnight, by the clock.
+    pub(super) fn minute_of_day(&self, at: Timestamp) -> usize {
+        let here = self.local(at);
+        usize::try_from(i32::from(here.hour()) * 60 + i32::from(here.minute())).unwrap_or(0)
+    }
+
     /// Both: `2026-01-31 14:05:10 (in 4 min)`.
     pub(super) fn stamp_and_relative(&self, at: Timestamp) -> String {
         format!("{} ({})", self.stamp(at), self.relative(at))

@@ -25,14 +25,19 @@ pub(super) enum Rule {
 impl Timing {
     /// Up to `count` starts, each strictly later than `from` and than the one before it.
     pub(super) fn after(&self, from: Timestamp, count: usize) -> Vec<Slot> {
+        self.all_after(from).take(count).collect()
+    }
+
+    /// All starts, one after the other; there may be no end of them.
+    pub(super) fn all_after(&self, from: Timestamp) -> Box<dyn Iterator<Item = Slot> + '_> {
         match &self.rule {
             Rule::Schedules(schedules) => {
                 let next = |after| next_of(schedules, after, &self.zone);
-                std::iter::successors(next(from), |slot| next(slot.at)).take(count).collect()
+                Box::new(std::iter::successors(next(from), move |slot| next(slot.at)))
             }
             Rule::Every { ms, next } => {
                 let starts = next.and_then(|next| every(next, *ms, from)).into_iter().flatten();
-                starts.take(count).map(|at| Slot { at, moved: None }).collect()
+                Box::new(starts.map(|at| Slot { at, moved: None }))
             }
         }
     }

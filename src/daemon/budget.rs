@@ -1,8 +1,14 @@
-//! `Budget`: what memory there is to give out, and who has claimed it, for clients. Decides nothing.
+//! `Budget`: what memory there is to give out, and who has claimed it, for clients; and what the host says of it, for the
+//! engine. Decides nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::engine::{ClientId, Room, ShareView};
 use crate::protocol::{BudgetReply, Refusal, Share};
+use crate::sys::{meminfo, pressure};
 
+use super::live::Live;
 use super::shell::Shell;
 
 impl Shell {
@@ -11,7 +17,7 @@ impl Shell {
         let budget = self.engine.budget();
         let reply = BudgetReply {
             is_on: budget.is_on,
-            total_bytes: budget.total,
+            total_bytes: budget.total.or_else(|| self.ladder.total_memory()),
             available_bytes: self.look_for_room().available,
             reserve_bytes: budget.reserve,
             unknown_bytes: budget.unknown,
@@ -22,9 +28,15 @@ impl Shell {
         Ok(())
     }
 
-    /// What the host has left now.
+    /// What the host has left now, and what the runs have taken of it as they were last seen.
     pub(super) fn look_for_room(&self) -> Room {
-        Room::default()
+        let used = |live: &Arc<Live>| (live.id, live.seen.current_anon.load(Ordering::Relaxed));
+        Room {
+            available: meminfo::look().available,
+            headroom: self.ladder.headroom(),
+            used: self.live.iter().map(used).collect(),
+            stalled: pressure::stalled(),
+        }
     }
 }
 

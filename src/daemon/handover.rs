@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Carried, DefinitionRef, Exit};
 use crate::job::Memory;
 use crate::journal::record::RunId;
+use crate::learn::Trace;
 use crate::sys::image;
 
 use super::socket::Socket;
@@ -71,6 +72,9 @@ pub(super) struct Run {
     pub(super) output_max: Option<u64>,
     pub(super) keep: u32,
     pub(super) peak_anon: u64,
+    /// Its memory so far; one that an ebbd without curves has started begins where this one takes over.
+    #[serde(default)]
+    pub(super) trace: Trace,
     pub(super) shared: u64,
     pub(super) in_grace: bool,
     pub(super) leftover: u32,

@@ -9,7 +9,7 @@ use crate::job::Definition;
 use crate::journal::record::RunId;
 use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
 use crate::sys::tree::Family;
-use crate::sys::{child, pidfd, proc};
+use crate::sys::{child, meminfo, pidfd, proc};
 use crate::words::{Enforcement, EnforcementWish};
 
 use super::environment;
@@ -59,6 +59,17 @@ impl Ladder {
 
     pub(super) fn enforcement(&self) -> Enforcement {
         self.inner.memory()
+    }
+
+    /// The least that any control group above the runs has left, in bytes.
+    pub(super) fn headroom(&self) -> Option<u64> {
+        self.inner.headroom()
+    }
+
+    /// All memory that there is for runs, in bytes: the host's, or what the control groups above them may hold where that is
+    /// less, as in a container.
+    pub(super) fn total_memory(&self) -> Option<u64> {
+        meminfo::look().total.into_iter().chain(self.inner.least_limit()).min()
     }
 
     pub(super) fn tracking(&self) -> String {

@@ -3,12 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::engine::Exit;
 use crate::job::Memory;
 use crate::journal::record::{RunId, Usage};
+use crate::learn::Trace;
 use crate::sys::{child, pidfd};
 use crate::words::Enforcement;
 
@@ -62,6 +63,10 @@ pub(super) struct Live {
 pub(super) struct Seen {
     /// Highest anonymous memory and swap, in bytes.
     pub(super) peak_anon: AtomicU64,
+    /// Its memory over its time. Its watch writes it; the loop reads it on the way to an upgrade.
+    pub(super) trace: Mutex<Trace>,
+    /// The same at the latest look.
+    pub(super) current_anon: AtomicU64,
     /// Resident bytes of the main process that are files', at the latest look.
     pub(super) shared: AtomicU64,
     /// Whether its processes have been asked to end and may still take their time.
@@ -72,6 +77,13 @@ pub(super) struct Seen {
     pub(super) is_starting: AtomicBool,
     /// How its main process ended, which nobody else can ask any more, until the journal has it.
     pub(super) ended: OnceLock<Ended>,
+}
+
+impl Seen {
+    /// The curve so far.
+    pub(super) fn trace(&self) -> MutexGuard<'_, Trace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Live {
@@ -150,8 +162,10 @@ impl Live {
         let most = counted.peak_total_bytes.unwrap_or(u64::MAX);
         let shared = self.seen.shared.load(Ordering::Relaxed);
         let marked = max_rss.map(|rss| anonymous(rss, shared).min(most));
+        let peak_anon = sampled.max(marked);
+        let curve = peak_anon.and_then(|peak| self.seen.trace().written(peak));
         Usage {
-            peak_anon_bytes: sampled.max(marked),
+            peak_anon_bytes: peak_anon,
             peak_total_bytes: counted.peak_total_bytes.or(max_rss.max(sampled)),
             cpu_ms: counted.cpu_ms.or(ended.and_then(|e| e.cpu_ms)),
             oom_kills: counted.oom_kills,
@@ -160,6 +174,7 @@ impl Live {
                 0 => None,
                 left => Some(left),
             },
+            curve: curve.map(Box::new),
         }
     }
 }

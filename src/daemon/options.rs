@@ -147,7 +147,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, defaults: Defaults) -> Re
     let defaults = if user { defaults.users } else { defaults.own };
     let is_config_named = config.is_some();
     let config = config.unwrap_or(defaults.config);
-    let read = settings::read_file(&config, is_config_named, sys::memory::total_memory());
+    let read = settings::read_file(&config, is_config_named, sys::meminfo::look().total);
     let mut read = read.map_err(|problems| {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Refused { message: problems.join("\n"), code: exit::CONFIG }

@@ -64,12 +64,14 @@ impl Shell {
         );
         let goes_on = received.is_some();
         let file = options.file.take().unwrap_or_default();
-        let budget = file.settings.budget(sys::memory::total_memory());
+        let budget = file.settings.budget(sys::meminfo::look().total);
         let gathered = gather(&options, &mut store, received, &file.settings, &budget)?;
         let gate = Gate { own_uid: nix::unistd::geteuid().as_raw(), control_gid: control_group(&options)? };
         let (own_user, _) =
             users::resolve(None, None).map_err(Failure::os("cannot tell who ebbd runs as"))?;
         let ladder = Ladder::detect(&options.places.state, options.cgroup.as_deref());
+        // What the control groups above the runs may hold is known only now.
+        let budget = file.settings.budget(ladder.total_memory());
         let begun = begun::open(&state);
         if let Some(begun) = &begun {
             begun::settle(begun, &mut known, &ladder, &mut journal);

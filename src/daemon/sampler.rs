@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 
+use crate::clock::Mono;
 use crate::limits;
 use crate::sys::watch::Watch;
-use crate::sys::{descriptors, output, proc};
+use crate::sys::{clock, descriptors, output, proc};
 use crate::words::Enforcement;
 
 use super::live::Live;
@@ -27,6 +28,8 @@ const WRITES: Duration = Duration::from_millis(50);
 /// The looks at one run.
 pub(super) struct Sampler {
     live: Arc<Live>,
+    /// When the run started: its curve begins there, also that of a run which was taken over.
+    since: Mono,
     pause: Duration,
     last_disk: u64,
     last_size: u64,
@@ -38,7 +41,16 @@ pub(super) struct Sampler {
 
 impl Sampler {
     pub(super) fn new(live: Arc<Live>) -> Self {
-        Self { live, pause: FIRST, last_disk: 0, last_size: 0, alarm: None, memory_from: Instant::now() }
+        let since = Mono(proc::ticks_ms(live.pid_start));
+        Self {
+            live,
+            since,
+            pause: FIRST,
+            last_disk: 0,
+            last_size: 0,
+            alarm: None,
+            memory_from: Instant::now(),
+        }
     }
 
     /// How long until the next look.
@@ -84,7 +96,9 @@ impl Sampler {
             // The output is looked at all the same: a flood does not wait.
             self.memory_from = began + began.elapsed() * 50;
         }
+        self.live.seen.current_anon.store(anon, Ordering::Relaxed);
         self.live.seen.peak_anon.fetch_max(anon, Ordering::Relaxed);
+        self.live.seen.trace().add(clock::now().mono.0.saturating_sub(self.since.0), anon);
         is_watched && self.live.memory.max.is_some_and(|max| anon > max)
     }
 

@@ -3,7 +3,6 @@
 
 use crate::engine::{Budget, Event};
 use crate::settings::{self, Settings};
-use crate::sys;
 
 use super::load::Harvest;
 use super::shell::Shell;
@@ -15,7 +14,7 @@ impl Shell {
     /// Reads the settings file again. Of all settings, `[budget]` and `[pools]` alone can change while ebbd runs.
     pub(super) fn read_settings(&self) -> Reread {
         let (path, is_named) = (&self.options.places.config, self.options.is_config_named);
-        let total = sys::memory::total_memory();
+        let total = self.ladder.total_memory();
         let read = settings::read_file(path, is_named, total);
         let file =
             read.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<String>>())?;

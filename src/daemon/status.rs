@@ -115,6 +115,7 @@ impl Shell {
             timeout_ms: stored.definition.timeout_ms,
             memory: memory_status(&view, &stored.definition),
             schedule: stored.definition.timing.schedules,
+            timezone: stored.definition.timing.timezone,
             every_ms: stored.definition.timing.every_ms,
             description: stored.definition.description,
         })
@@ -135,6 +136,7 @@ impl Shell {
             paused: false,
             state: "removed".to_owned(),
             schedule: Vec::new(),
+            timezone: None,
             every_ms: None,
             next: None,
             last: None,

@@ -129,6 +129,7 @@ impl Live {
             output_max: self.output.as_ref().map(|(_, max)| *max),
             keep: self.keep,
             peak_anon: self.seen.peak_anon.load(Relaxed),
+            trace: self.seen.trace().clone(),
             shared: self.seen.shared.load(Relaxed),
             in_grace: self.seen.in_grace.load(Relaxed),
             leftover: self.seen.leftover.load(Relaxed),

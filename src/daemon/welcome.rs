@@ -68,6 +68,7 @@ impl Seen {
     pub(super) fn of(over: &handover::Run) -> Self {
         let seen = Self {
             peak_anon: over.peak_anon.into(),
+            trace: over.trace.clone().into(),
             shared: over.shared.into(),
             in_grace: over.in_grace.into(),
             leftover: over.leftover.into(),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Event, Finished, Record, RunId, Skipped};
 use crate::clock::Wall;
+use crate::learn::Curve;
 use crate::words::{Enforcement, OomCause, Outcome, SkipReason, Trigger};
 
 /// How a run ended, or that a trigger did not become one. Every field is always there; what does not apply, or is not
@@ -66,6 +67,9 @@ pub struct HistoryLine {
     /// The memory limit that it ran under, in bytes.
     #[serde(default)]
     pub memory_max_bytes: Option<u64>,
+    /// Its anonymous memory and swap over its time, as far as there was a look at it.
+    #[serde(default)]
+    pub curve: Option<Box<Curve>>,
 }
 
 impl HistoryLine {
@@ -124,6 +128,7 @@ impl HistoryLine {
             unheld: run.unheld.into_vec(),
             oom_cause: run.usage.oom_cause,
             memory_max_bytes: run.memory_max_bytes,
+            curve: run.usage.curve,
         }
     }
 
@@ -155,6 +160,7 @@ impl HistoryLine {
             unheld: Vec::new(),
             oom_cause: None,
             memory_max_bytes: None,
+            curve: None,
         }
     }
 }

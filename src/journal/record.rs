@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Wall;
-use crate::learn::{Learned, Lesson};
+use crate::learn::{Curve, Learned, Lesson};
 use crate::words::{Enforcement, OomCause, Outcome, SkipReason, StopReason, Trigger};
 
 /// Number of a run; it counts up for as long as the state directory lives and is never used twice.
@@ -295,7 +295,7 @@ impl Finished {
 }
 
 /// What was measured of a run's whole tree; `None` is "not known here", never zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Highest anonymous memory and swap, in bytes.
     pub peak_anon_bytes: Option<u64>,
@@ -310,6 +310,9 @@ pub struct Usage {
     pub oom_cause: Option<OomCause>,
     /// Processes that were still there when the main process had ended, and were killed.
     pub leftover: Option<u32>,
+    /// Its anonymous memory and swap over its time, as far as there was a look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<Box<Curve>>,
 }
 
 /// Memory pressure on the host began to hold back starts, or no longer does.

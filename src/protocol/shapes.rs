@@ -72,6 +72,9 @@ pub struct JobStatus {
     /// Its crontab expressions.
     #[serde(default)]
     pub schedule: Vec<String>,
+    /// The zone that its schedule is read in; none means the host's.
+    #[serde(default)]
+    pub timezone: Option<String>,
     /// Its interval in milliseconds.
     #[serde(default)]
     pub every_ms: Option<u64>,

@@ -45,6 +45,14 @@ pub fn pid_start_ticks(pid: i32) -> io::Result<u64> {
     stat(pid).map(|s| s.start_ticks)
 }
 
+/// Clock ticks since boot in milliseconds, by CLOCK_BOOTTIME (proc_pid_stat(5), `starttime`).
+#[must_use]
+pub fn ticks_ms(ticks: u64) -> u64 {
+    let a_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
+    let a_second = a_second.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0);
+    ticks.saturating_mul(1_000) / a_second.unwrap_or(100)
+}
+
 /// The command name may hold blanks and brackets, so the fields are counted from the last `)`.
 fn parse_stat(text: &[u8]) -> Option<Stat> {
     let end = text.iter().rposition(|&b| b == b')')?;
@@ -159,6 +167,9 @@ mod tests {
     fn this_process_is_seen_with_its_parent_and_its_children() {
         let own = i32::try_from(std::process::id()).unwrap();
         assert_eq!(stat(own).unwrap().ppid, nix::unistd::getppid().as_raw());
+        let began = ticks_ms(pid_start_ticks(own).unwrap());
+        let age = crate::sys::clock::now().mono.0.saturating_sub(began);
+        assert!(began > 0 && age < 24 * 3_600_000, "by the same clock: {age}");
         assert!(pids().unwrap().contains(&own));
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();

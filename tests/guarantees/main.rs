@@ -14,6 +14,7 @@ mod client;
 mod clients;
 mod completions;
 mod container;
+mod curve;
 mod demands;
 mod directory;
 mod disk;

@@ -58,6 +58,14 @@ pub fn ebb(args: &[&str]) -> Said {
     run(&[&["/usr/bin/ebb"], args].concat())
 }
 
+/// Starts the installed client, for a test that goes on meanwhile.
+#[track_caller]
+pub fn spawn_ebb(args: &[&str]) -> Child {
+    let (out, err) = (Stdio::piped(), Stdio::piped());
+    let mut command = Command::new("/usr/bin/ebb");
+    command.args(args).stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap()
+}
+
 /// Runs the client as another user.
 #[track_caller]
 pub fn ebb_as(uid: u32, args: &[&str]) -> Said {

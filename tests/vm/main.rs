@@ -14,6 +14,7 @@ mod before_reboot;
 mod clock;
 mod coming_from;
 mod container;
+mod ebbd_memory;
 mod fork_bomb;
 mod given_back;
 mod grandchild;

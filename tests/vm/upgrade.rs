@@ -1,11 +1,9 @@
 //! An upgrade in place and a restart, as the service manager sees them: the same main process, never a moment inactive, and
 //! nobody who waits loses their run.
 
-use std::process::{Child, Command, Stdio};
-
 use serde_json::json;
 
-use crate::harness::{Job, ebb, ebbd_pid, property, run, systemctl, wait_until};
+use crate::harness::{Job, ebb, ebbd_pid, property, run, spawn_ebb, systemctl, wait_until};
 
 /// A job that waits for its file to appear, and then ends with 7.
 fn held(name: &str) -> (Job, std::path::PathBuf) {
@@ -14,16 +12,6 @@ fn held(name: &str) -> (Job, std::path::PathBuf) {
     let wait = format!("while [ ! -e {} ]; do sleep 0.1; done; echo over; exit 7", go.display());
     let text = format!("command = {}\n[memory]\nmax = \"64M\"\n", json!(["sh", "-c", wait]));
     (Job::new(name, &text), go)
-}
-
-fn waiting(job: &str) -> Child {
-    Command::new("/usr/bin/ebb")
-        .args(["run-now", job, "--wait"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
 }
 
 #[track_caller]
@@ -43,7 +31,7 @@ fn kernel() -> (u32, u32) {
 fn an_upgrade_keeps_the_main_process_and_who_waits_has_the_exit_code() {
     let (job, go) = held("upgraded");
     let before = (ebbd_pid(), property("ebbd.service", "ExecMainStartTimestamp"));
-    let client = waiting("upgraded");
+    let client = spawn_ebb(&["run-now", "upgraded", "--wait"]);
     wait_until("the run", || ebb(&["status", "upgraded"]).ok().contains("running"));
     for _ in 0..3 {
         let said = ebb(&["upgrade"]).ok();
@@ -90,7 +78,7 @@ fn a_binary_that_cannot_run_here_is_refused_and_the_service_goes_on() {
 #[test]
 fn a_restart_keeps_the_run_and_who_waits_hears_of_its_end() {
     let (_job, go) = held("restarted");
-    let client = waiting("restarted");
+    let client = spawn_ebb(&["run-now", "restarted", "--wait"]);
     wait_until("the run", || ebb(&["status", "restarted"]).ok().contains("running"));
     let before = ebbd_pid();
     systemctl(&["restart", "ebbd.service"]);

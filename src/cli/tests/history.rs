@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use crate::cli::ended::tests::line;
-use crate::cli::history;
+use crate::cli::history::{self, Curves};
 use crate::cli::screen::Look;
 use crate::cli::testing::Fake;
 use crate::cli::times::tests::noon;
 use crate::clock::Wall;
 use crate::journal::HistoryLine;
+use crate::learn::Curve;
 use crate::words::{Outcome, SkipReason, Trigger};
 
 fn lines() -> Vec<HistoryLine> {
@@ -51,7 +52,32 @@ ID  JOB      TRIGGER   OUTCOME           STARTED              DURATION  PEAK-ANO
     killed by the kernel for memory at its limit of 512M
  -  indexer  schedule  skipped: running  2026-01-31 12:01:00         -          -           -       -
 ";
-    assert_eq!(history::overview(&lines(), &noon(), Look::PLAIN), expected);
+    assert_eq!(history::overview(&lines(), Curves::Left, &noon(), Look::PLAIN), expected);
+}
+
+#[test]
+fn a_curve_is_drawn_below_its_run_up_to_its_limit_or_else_its_peak() {
+    let mut lines = lines();
+    let points = |text: &str| Some(Box::new(Curve { ms: 20, points: text.to_owned() }));
+    lines[0].curve = points("-0Uz");
+    lines[1] = HistoryLine {
+        memory_max_bytes: Some(512 << 20),
+        peak_anon_bytes: Some(256 << 20),
+        curve: points("zUV"),
+        ..lines[1].clone()
+    };
+    let table = history::overview(&lines, Curves::Drawn, &noon(), Look::PLAIN);
+    let drawn: Vec<&str> = table.lines().filter(|line| line.contains('█')).collect();
+    assert_eq!(drawn, ["     ▁▄█  █ 868M, its peak", "    ▄▂▃  █ 512M, its limit"], "{table}");
+    assert_eq!(history::overview(&lines, Curves::Left, &noon(), Look::PLAIN).matches('█').count(), 0);
+    let long: String = (0..256).map(|i| char::from(b"-0Uz"[i / 64])).collect();
+    lines[0].curve = points(&long);
+    for width in [40, 80, 120] {
+        let table =
+            history::overview(&lines, Curves::Drawn, &noon(), Look { width: Some(width), ..Look::PLAIN });
+        let line = table.lines().find(|line| line.contains("868M, its peak")).unwrap();
+        assert_eq!(line.chars().count(), usize::from(width), "{line}");
+    }
 }
 
 #[test]
@@ -63,7 +89,10 @@ ID  JOB      TRIGGER   OUTCOME           STARTED      DURATION  PEAK-ANON
     killed by the kernel for memory at its limit of 512M
  -  indexer  schedule  skipped: running  01-31 12:01         -          -
 ";
-    assert_eq!(history::overview(&lines(), &noon(), Look { width: Some(80), ..Look::PLAIN }), expected);
+    assert_eq!(
+        history::overview(&lines(), Curves::Left, &noon(), Look { width: Some(80), ..Look::PLAIN }),
+        expected
+    );
 }
 
 /// Tells the history as ebbd does: the newest first, one a reply.

@@ -3,6 +3,7 @@
 mod broken;
 mod check;
 mod doctor;
+mod forecast;
 mod history;
 mod logs;
 mod next;

@@ -6,19 +6,20 @@ use crate::cli::screen::{Look, Screen};
 use crate::cli::testing::Fake;
 use crate::cli::times::tests::noon;
 use crate::cli::{status, status_detail};
-use crate::protocol::{JobStatus, LastRun, Refusal, RunStatus};
-use crate::words::{Outcome, Trigger};
+use crate::protocol::{JobStatus, LastRun, LearnedStatus, MemoryStatus, Refusal, RunStatus, Waits};
+use crate::words::{ClaimSource, Outcome, Trigger};
 
-fn job(name: &str, state: &str) -> JobStatus {
+pub(super) fn job(name: &str, state: &str) -> JobStatus {
     JobStatus {
         timeout_ms: None,
-        memory: crate::protocol::MemoryStatus::default(),
+        memory: MemoryStatus::default(),
         job: name.to_owned(),
         description: String::new(),
         enabled: true,
         paused: false,
         state: state.to_owned(),
         schedule: Vec::new(),
+        timezone: None,
         every_ms: None,
         next: None,
         last: None,
@@ -94,6 +95,64 @@ indexer: Rebuilds the search index
     status_detail::print(&jobs()[2], &noon(), &mut screen).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("`ebb resume mail`") && text.contains("it runs on demand"), "{text}");
+}
+
+#[test]
+fn what_was_learned_is_told_with_where_it_comes_from_and_a_run_that_waits_says_why() {
+    let waits = Waits {
+        since: "2026-01-31T10:50:00Z".to_owned(),
+        resource: "budget".to_owned(),
+        needs: Some(512 << 20),
+        free: Some(100 << 20),
+        behind: None,
+        likely_at: None,
+        sentence: "needs 512M and the budget has 100M left".to_owned(),
+    };
+    let learned = LearnedStatus {
+        runs: 14,
+        cut: 0,
+        peak_bytes: 343 << 20,
+        peak_deviation_bytes: 12 << 20,
+        highest_bytes: 361 << 20,
+        duration_ms: 31_000,
+        duration_deviation_ms: 2_000,
+        longest_ms: 40_000,
+    };
+    let memory = MemoryStatus {
+        max_bytes: Some(768 << 20),
+        claim_bytes: Some(397 << 20),
+        claim_source: Some(ClaimSource::Learned),
+        priority: -2,
+        pool: Some("batch".to_owned()),
+        learned: Some(learned),
+    };
+    let runs = vec![RunStatus { waits: Some(waits), ..running(43, "waiting", None) }];
+    let mut job = JobStatus { memory, runs, ..job("indexer", "waiting") };
+    let told = |job: &JobStatus| {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut screen = Screen { out: &mut out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
+        status_detail::print(job, &noon(), &mut screen).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let text = told(&job);
+    let (_, below) = text.split_once("  run 43").unwrap();
+    let expected = "      waiting for 10 min, since 2026-01-31 11:50:00, schedule
+              needs 512M and the budget has 100M left
+  memory      peak-anon 343M ± 12M, highest 361M, from 14 runs that succeeded
+  takes       31.0 s ± 2.0 s, longest 40.0 s
+  limit       768M
+  claim       397M, learned from its runs
+  priority    -2
+  pool        batch
+";
+    assert_eq!(below, expected);
+    let table = status::overview(std::slice::from_ref(&job), &noon(), Look::PLAIN);
+    assert!(table.contains("1 waiting\n    run 43: needs 512M and the budget has 100M left\n"), "{table}");
+    job.memory.learned = Some(LearnedStatus { cut: 2, highest_bytes: 768 << 20, ..learned });
+    let expected = "memory      at least 768M: the limit has cut the latest 2 runs short; before that peak-anon 343M ± 12M, from";
+    assert!(told(&job).contains(expected), "{}", told(&job));
+    job.memory.learned = Some(LearnedStatus { highest_bytes: 5 << 20, ..LearnedStatus::default() });
+    assert!(told(&job).contains("memory      at least 5M: no run has succeeded yet\n"), "{}", told(&job));
 }
 
 /// Tells the jobs one a reply, and the problems with the last.

@@ -231,6 +231,7 @@ fn every_field_of_a_history_line_is_always_there_and_times_are_rfc_3339() {
         "unheld",
         "oom_cause",
         "memory_max_bytes",
+        "curve",
         "at",
     ];
     let mut seen = [false; 2];

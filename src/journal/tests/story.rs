@@ -4,6 +4,7 @@ use crate::clock::Wall;
 use crate::journal::record::{
     Event, Finished, Input, JobFacts, Opened, Payload, Queued, Record, RunId, Skipped, Started, Usage,
 };
+use crate::learn::Curve;
 use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
 
 use super::NOW;
@@ -167,6 +168,7 @@ impl Story {
             usage: Usage {
                 peak_anon_bytes: Some(self.rng.u64(0..1 << 33)),
                 oom_kills: Some(0),
+                curve: self.rng.bool().then(|| Box::new(Curve { ms: 20, points: "-9Zz".into() })),
                 ..Usage::default()
             },
             enforcement: Enforcement::CgroupV2,

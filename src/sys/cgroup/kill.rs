@@ -59,14 +59,23 @@ impl Leaf {
     /// # Errors
     /// The processes could not be signalled.
     pub fn kill_all(&self) -> io::Result<bool> {
-        let killed_at_once = self.v2().is_some_and(|dir| write(&dir.join("cgroup.kill"), "1").is_ok());
-        if !killed_at_once && self.populated() {
-            self.hold_still(true);
-            let result = self.kill_rounds();
-            self.hold_still(false);
-            result?;
+        if !self.kill_at_once() && self.populated() {
+            self.kill_one_by_one()?;
         }
         Ok(!self.populated())
+    }
+
+    /// Whether the kernel has a file for it, and has taken the wish.
+    fn kill_at_once(&self) -> bool {
+        self.v2().is_some_and(|dir| write(&dir.join("cgroup.kill"), "1").is_ok())
+    }
+
+    /// What is done where it has none.
+    fn kill_one_by_one(&self) -> io::Result<()> {
+        self.hold_still(true);
+        let result = self.kill_rounds();
+        self.hold_still(false);
+        result
     }
 
     /// Kills until a round finds nobody who was not killed before.
@@ -165,9 +174,61 @@ fn members(dir: &Path) -> io::Result<Vec<i32>> {
 mod tests {
     use super::*;
     use crate::sys::cgroup::LeafLimits;
+    use crate::sys::child::Exit;
     use crate::sys::testing::{
-        LONG, alone, end, exec_result, holds_within, ladder, run_id, shell, start, take_all_descriptors,
+        LONG, alone, command, end, exec_result, holds_within, ladder, run_id, shell, skip, start,
+        take_all_descriptors,
     };
+
+    /// A kernel before 5.14 on this one: all of it but the file, which the kernel puts into every control group.
+    #[test]
+    fn without_the_file_for_it_a_fork_bomb_dies_all_the_same_in_every_group_that_it_made() {
+        let name = "without_the_file_for_it_a_fork_bomb_dies_all_the_same_in_every_group_that_it_made";
+        let Some(ladder) = ladder(name) else { return };
+        let limits = LeafLimits { pids_max: Some(100), ..Default::default() };
+        let leaf = ladder.0.leaf(run_id(), &limits, false).unwrap().unwrap();
+        let Some(dir) = leaf.v2().filter(|_| ladder.0.beyond(&limits).is_empty()).map(Path::to_path_buf)
+        else {
+            leaf.remove().unwrap();
+            return skip(name, &"there is no cgroup v2 here, or nothing that bounds processes");
+        };
+        let below = dir.join("below/deeper");
+        // Some in a group of their own, and one that goes on when fork fails, and takes every place that is freed.
+        let line = format!(
+            "mkdir -p {0}; (echo 0 >{0}/cgroup.procs; exec perl -e 'fork for 1..4; sleep') & \
+             until [ $(wc -l <{0}/cgroup.procs) = 16 ]; do :; done; exec perl -e 'for (;;) {{ fork }}'",
+            below.display()
+        );
+        let child = start(&shell(&line), Some(&leaf));
+        let is_full = || leaf.pids().unwrap().len() > 90 && members(&below).unwrap().len() == 16;
+        assert!(holds_within(LONG, is_full), "{} of them", leaf.pids().unwrap().len());
+        assert!(
+            holds_within(LONG, || {
+                leaf.kill_one_by_one().unwrap();
+                !leaf.populated()
+            }),
+            "{:?} live on",
+            leaf.pids().unwrap()
+        );
+        assert_eq!(end(&child).exit, Exit::Signal { signal: libc::SIGKILL, core: false });
+        // Thawed again, or whoever comes next would stand still.
+        assert_eq!(read(&dir.join("cgroup.freeze")).unwrap().trim(), "0");
+        leaf.remove().unwrap();
+    }
+
+    #[test]
+    fn a_group_without_the_file_for_it_is_killed_one_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let child = start(&command(&["sleep", "60"]), None);
+        exec_result(&child);
+        std::fs::write(dir.path().join("cgroup.procs"), format!("{}\n", child.pid)).unwrap();
+        std::fs::write(dir.path().join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+        let mut leaf = Leaf::named("run-1".into());
+        leaf.found(dir.path().to_path_buf());
+        assert!(!leaf.kill_all().unwrap(), "who is asked has not gone yet");
+        assert_eq!(end(&child).exit, Exit::Signal { signal: libc::SIGKILL, core: false });
+        assert!(!dir.path().join("cgroup.kill").exists());
+    }
 
     #[test]
     fn who_cannot_look_does_not_say_that_nobody_is_left() {

@@ -10,6 +10,7 @@ mod kill;
 mod leaf;
 mod limits;
 mod mounts;
+mod room;
 mod v1;
 mod v2;
 
@@ -69,6 +70,8 @@ pub struct Ladder {
     cpu: Option<PathBuf>,
     pids: Option<PathBuf>,
     cpuacct: Option<PathBuf>,
+    /// Where the memory of runs is counted, one a hierarchy: from there upwards limits hold all of them together.
+    above: Vec<PathBuf>,
     watchdog: bool,
     /// The first of the reasons, where the cgroup that was named could not be used.
     displaced: Option<String>,
@@ -107,7 +110,7 @@ impl Ladder {
             if ["memory", "cpu", "pids"].into_iter().any(lacks) {
                 reasons.push("no cgroup v1 hierarchy is mounted here that could stand in".into());
             }
-            return ladder.settled();
+            return ladder.settled(&layout);
         }
         let mut failures = Vec::new();
         let mut need =
@@ -128,10 +131,15 @@ impl Ladder {
             }
         }
         ladder.displaced = ladder.displaced.take().or_else(|| ladder.v1_instead(&layout, config));
-        ladder.settled()
+        ladder.settled(&layout)
     }
 
-    fn settled(mut self) -> Self {
+    /// Where there is no base, runs stay in ebbd's own cgroup.
+    fn settled(mut self, layout: &mounts::Layout) -> Self {
+        let own = |at: &mounts::Hierarchy| at.own.clone();
+        let v2 = self.v2.as_ref().map(|base| base.dir.clone()).or_else(|| layout.v2.as_ref().map(own));
+        let v1 = self.memory.clone().or_else(|| layout.v1_with("memory").map(own));
+        self.above = v2.into_iter().chain(v1).collect();
         self.reasons.splice(0..0, self.displaced.clone());
         self
     }
