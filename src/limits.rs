@@ -238,6 +238,8 @@ pub const FORECAST_STARTS_MAX: usize = 20_000;
 pub const SUGGEST_RUNS_MAX: u64 = 200;
 /// See [`SUGGEST_RUNS_MAX`].
 pub const SUGGEST_LINES_MAX: u64 = 10_000;
+/// Most slots that one `ebb suggest` moves, and the largest jobs of a highest minute that it tries to move.
+pub const SUGGEST_MOVES_MAX: usize = 16;
 /// Runs of a job that have to have succeeded before ebb says what the next one needs.
 pub const LEARNED_RUNS_MIN: u32 = 3;
 /// Least margin on top of a learned peak, in bytes; it is a tenth of the peak where that is more.

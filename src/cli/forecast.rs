@@ -41,9 +41,9 @@ pub(super) fn run(args: &args::Forecast, target: &Target, screen: &mut Screen) -
     let parts = plan::parts(&jobs, from, args.hours);
     let outlook = Outlook::of(&parts, &budget, from, args.hours);
     if args.json {
-        screen.json(&outlook.told(&moment))?
+        screen.json(&outlook.told(&moment))?;
     } else {
-        screen.print(&outlook.drawn(&moment, screen.look))?
+        screen.print(&outlook.drawn(&moment, screen.look))?;
     }
     Ok(exit::OK)
 }
@@ -52,6 +52,12 @@ pub(super) fn run(args: &args::Forecast, target: &Target, screen: &mut Screen) -
 pub(super) fn whole_minute(at: Timestamp) -> Timestamp {
     let ms = at.as_millisecond().div_euclid(60_000) * 60_000;
     Timestamp::from_millisecond(ms).unwrap_or(at)
+}
+
+/// So many minutes later.
+pub(super) fn minutes_after(at: Timestamp, minutes: usize) -> Timestamp {
+    let minutes = SignedDuration::from_mins(i64::try_from(minutes).unwrap_or(0));
+    at.checked_add(minutes).unwrap_or(at)
 }
 
 /// What is to come, and what there is for it.
@@ -103,8 +109,7 @@ impl<'a> Outlook<'a> {
     }
 
     fn at(&self, minute: usize) -> Timestamp {
-        let minutes = i64::try_from(minute).unwrap_or(0);
-        self.from.checked_add(SignedDuration::from_mins(minutes)).unwrap_or(self.from)
+        minutes_after(self.from, minute)
     }
 
     fn guests(&self, minute: usize) -> Vec<Guest<'a>> {

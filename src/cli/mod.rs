@@ -25,6 +25,7 @@ mod plan;
 mod reload;
 mod run_now;
 mod screen;
+mod slots;
 mod status;
 mod status_detail;
 mod stop;

@@ -1,7 +1,6 @@
 //! `ebb suggest`: what job files should say, going by the runs of their jobs, as lines to paste. Writes no file.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use serde::Serialize;
 use serde_json::json;
@@ -10,22 +9,17 @@ use crate::exit;
 use crate::job::{Bytes, Millis};
 use crate::journal::HistoryLine;
 use crate::learn::Lesson;
-use crate::learn::forecast::Forecast;
 use crate::learn::suggest::{self, MaxProposal, TimeoutProposal, WhyMax};
 use crate::limits;
 use crate::protocol::{HistoryQuery, JobStatus, StatusReply};
 use crate::words::Outcome;
 
 use super::failure::{Done, Failure};
-use super::plan::{self, Part};
 use super::screen::{HEADING, Look, NOTICE, QUIET, Screen};
 use super::target::Target;
 use super::times::Moment;
-use super::{args, figures, forecast};
+use super::{args, figures, slots};
 
-/// How far a slot that is moved is looked at, in hours.
-const HOURS: u32 = 24;
-const HOUR_MS: u64 = 3_600_000;
 /// Columns of a comment where no terminal says how many there are.
 const WIDTH: u16 = 100;
 /// So many jobs are named of which too little is known; the others are counted.
@@ -41,14 +35,16 @@ struct Entry {
 /// What a key of a job file should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Proposal {
-    job: String,
+    /// Of which job.
+    pub(super) job: String,
     /// `memory.max`, `timeout` or `schedule`.
-    key: &'static str,
+    pub(super) key: &'static str,
     /// As it is written in the file.
-    value: String,
+    pub(super) value: String,
     /// What is in force.
-    now: Option<String>,
-    why: String,
+    pub(super) now: Option<String>,
+    /// In figures, for people.
+    pub(super) why: String,
 }
 
 pub(super) fn run(args: &args::Suggest, target: &Target, screen: &mut Screen) -> Done {
@@ -74,7 +70,7 @@ pub(super) fn run(args: &args::Suggest, target: &Target, screen: &mut Screen) ->
     })?;
     let wanted = |job: &JobStatus| args.job.as_ref().is_none_or(|wanted| *wanted == job.job);
     let mut proposals: Vec<Proposal> = Vec::new();
-    let moves = moves(&jobs, &Moment::read(), wanted);
+    let moves = slots::moves(&jobs, &Moment::read(), wanted);
     for job in jobs.iter().filter(|job| wanted(job) && job.state != "removed") {
         let runs = runs.get(&job.job).map(Vec::as_slice).unwrap_or_default();
         proposals.extend(suggest::timeout(runs, job.timeout_ms).map(|it| of_timeout(job, &it)));
@@ -161,101 +157,6 @@ fn of_timeout(job: &JobStatus, it: &TimeoutProposal) -> Proposal {
     }
 }
 
-/// Other minutes for jobs that meet in the highest minute of the coming day, one after the other as long as that helps.
-pub(super) fn moves(
-    jobs: &[JobStatus],
-    moment: &Moment,
-    wanted: impl Fn(&JobStatus) -> bool,
-) -> Vec<Proposal> {
-    let from = forecast::whole_minute(moment.now);
-    let parts = plan::parts(jobs, from, HOURS);
-    let mut forecast = Forecast::new(HOURS as usize * 60);
-    for part in &parts {
-        forecast.add(part.bytes, part.spans());
-    }
-    let mut found: Vec<Proposal> = Vec::new();
-    while let Some((minute, peak)) = forecast.peak() {
-        let meeting = forecast.at(minute);
-        let movable = meeting.iter().filter(|(number, _)| {
-            wanted(&jobs[*number])
-                && parts[*number].is_learned
-                && found.iter().all(|it| it.job != jobs[*number].job)
-        });
-        let best = movable
-            .filter_map(|(number, _)| {
-                Some((*number, best_minute(&jobs[*number], &parts[*number], *number, &forecast)?))
-            })
-            .min_by_key(|(number, moved)| (moved.peak, *number));
-        // What hardly helps is not worth a change.
-        let Some((number, moved)) = best.filter(|(_, moved)| moved.peak <= peak - peak / 10) else { break };
-        let others = meeting.iter().filter(|(other, _)| *other != number);
-        let others: Vec<String> =
-            others.take(NAMED).map(|(other, _)| figures::one_line(&jobs[*other].job)).collect();
-        found.push(Proposal {
-            job: jobs[number].job.clone(),
-            key: "schedule",
-            value: moved.expression.clone(),
-            now: jobs[number].schedule.first().cloned(),
-            why: format!(
-                "the highest sum of the coming day is then {} instead of {}, at {}, where it meets {}",
-                figures::size(moved.peak),
-                figures::size(peak),
-                moment.day_and_clock(
-                    from.checked_add(jiff::SignedDuration::from_mins(i64::try_from(minute).unwrap_or(0)))
-                        .unwrap_or(from)
-                ),
-                others.join(", "),
-            ),
-        });
-        forecast = moved.forecast;
-    }
-    found
-}
-
-/// A job at another minute of its hours.
-struct Moved {
-    expression: String,
-    peak: u64,
-    forecast: Forecast,
-}
-
-/// The minute at which the highest sum is lowest; of those the one with the least beside it, of these the nearest.
-fn best_minute(job: &JobStatus, part: &Part, number: usize, forecast: &Forecast) -> Option<Moved> {
-    let [expression] = job.schedule.as_slice() else { return None };
-    let at = fixed_minute(expression)?;
-    let tried = (0..60).filter(|minute| *minute != at).map(|minute| {
-        let moved = forecast.moved(number, shifted(part, at, minute));
-        let peak = moved.peak().map_or(0, |(_, bytes)| bytes);
-        ((peak, moved.highest_during(number), minute.abs_diff(at)), minute, moved)
-    });
-    let ((peak, ..), minute, forecast) = tried.min_by_key(|(worth, minute, _)| (*worth, *minute))?;
-    Some(Moved { expression: with_minute(expression, minute)?, peak, forecast })
-}
-
-/// The runs of a day at another minute; what leaves the day at one end comes in at the other.
-fn shifted(part: &Part, from: u64, to: u64) -> impl Iterator<Item = Range<u64>> + '_ {
-    let day = u64::from(HOURS) * HOUR_MS;
-    part.spans().flat_map(move |span| {
-        let start = (span.start + day + to * 60_000 - from * 60_000) % day;
-        let end = start + (span.end - span.start).min(day);
-        [start..end, 0..end.saturating_sub(day)].into_iter().filter(|span| !span.is_empty())
-    })
-}
-
-/// The minute of an expression that has a single one.
-fn fixed_minute(expression: &str) -> Option<u64> {
-    let fields: Vec<&str> = expression.split_ascii_whitespace().collect();
-    let minute = fields.len().checked_sub(5).filter(|at| *at <= 1).map(|at| fields[at])?;
-    minute.parse().ok().filter(|minute| *minute < 60)
-}
-
-fn with_minute(expression: &str, minute: u64) -> Option<String> {
-    let mut fields: Vec<String> = expression.split_ascii_whitespace().map(str::to_owned).collect();
-    let at = fields.len().checked_sub(5)?;
-    fields[at] = minute.to_string();
-    Some(fields.join(" "))
-}
-
 fn print(proposals: &[Proposal], screen: &mut Screen) -> Result<(), Failure> {
     if proposals.is_empty() {
         return screen.say("nothing to suggest");
@@ -309,40 +210,6 @@ fn wrapped(text: &str, width: u16) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_single_minute_is_moved_and_the_hours_stay() {
-        let table = [
-            ("0 3 * * *", Some("17 3 * * *")),
-            ("30 */4 * * mon-fri", Some("17 */4 * * mon-fri")),
-            ("0 30 3 * * *", Some("0 17 3 * * *")),
-            ("*/5 * * * *", None),
-            ("0,30 3 * * *", None),
-            ("H 3 * * *", None),
-            ("@daily", None),
-        ];
-        for (text, moved) in table {
-            let found = fixed_minute(text).and_then(|_| with_minute(text, 17));
-            assert_eq!(found.as_deref(), moved, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_leaves_the_day_at_one_end_comes_in_at_the_other() {
-        let minute = 60_000;
-        let part = Part {
-            job: "a".to_owned(),
-            bytes: 1,
-            duration_ms: 20 * minute,
-            is_learned: true,
-            starts_ms: vec![5 * minute].into(),
-            left_ms: None,
-        };
-        let at = |from, to| shifted(&part, from, to).collect::<Vec<_>>();
-        assert_eq!(at(0, 10), [15 * minute..35 * minute]);
-        let day = 24 * HOUR_MS;
-        assert_eq!(at(10, 0), [day - 5 * minute..day + 15 * minute, 0..15 * minute]);
-    }
 
     #[test]
     fn reasons_are_wrapped_between_words() {

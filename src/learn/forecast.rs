@@ -78,24 +78,36 @@ impl Forecast {
         found
     }
 
-    /// The same, if this job ran at other times.
+    /// What it came to if this job ran at other times: the highest minute of all, and the highest in which the job runs.
     #[must_use]
-    pub fn moved(&self, number: usize, spans_ms: impl IntoIterator<Item = Range<u64>>) -> Self {
-        let mut moved = self.clone();
-        let spans = self.covered(spans_ms);
-        if let Some(load) = moved.loads.get_mut(number) {
-            count(&mut moved.minutes, &load.spans, |sum| sum.saturating_sub(load.bytes));
-            count(&mut moved.minutes, &spans, |sum| sum.saturating_add(load.bytes));
-            load.spans = spans;
-        }
-        moved
+    pub fn if_moved(&self, number: usize, spans_ms: impl IntoIterator<Item = Range<u64>>) -> (u64, u64) {
+        let (minutes, spans) = self.elsewhere(number, spans_ms);
+        let highest = |minutes: &mut dyn Iterator<Item = u64>| minutes.max().unwrap_or(0);
+        let during = highest(&mut spans.iter().flat_map(|span| &minutes[span.clone()]).copied());
+        (highest(&mut minutes.iter().copied()), during)
     }
 
-    /// The highest minute in which a job runs, in bytes.
-    #[must_use]
-    pub fn highest_during(&self, number: usize) -> u64 {
-        let spans = self.loads.get(number).map(|load| load.spans.as_slice()).unwrap_or_default();
-        spans.iter().flat_map(|span| &self.minutes[span.clone()]).copied().max().unwrap_or(0)
+    /// Has a job run at other times.
+    pub fn move_to(&mut self, number: usize, spans_ms: impl IntoIterator<Item = Range<u64>>) {
+        let (minutes, spans) = self.elsewhere(number, spans_ms);
+        self.minutes = minutes;
+        if let Some(load) = self.loads.get_mut(number) {
+            load.spans = spans;
+        }
+    }
+
+    /// The sums and the job's own minutes, with the job at other times.
+    fn elsewhere(
+        &self,
+        number: usize,
+        spans_ms: impl IntoIterator<Item = Range<u64>>,
+    ) -> (Vec<u64>, Vec<Range<usize>>) {
+        let (mut minutes, spans) = (self.minutes.clone(), self.covered(spans_ms));
+        if let Some(load) = self.loads.get(number) {
+            count(&mut minutes, &load.spans, |sum| sum.saturating_sub(load.bytes));
+            count(&mut minutes, &spans, |sum| sum.saturating_add(load.bytes));
+        }
+        (minutes, spans)
     }
 
     /// The minutes that spans touch, in order, none of them twice.
@@ -173,12 +185,15 @@ mod tests {
         forecast.add(100, minutes(&[(0, 10), (30, 40)]));
         let second = forecast.add(50, minutes(&[(5, 8)]));
         assert_eq!(forecast.peak(), Some((5, 150)));
-        let moved = forecast.moved(second, minutes(&[(20, 25)]));
-        assert_eq!(moved.peak(), Some((0, 100)));
-        assert_eq!(moved.highest_during(second), 50);
-        assert_eq!(moved.minutes().iter().sum::<u64>(), forecast.minutes().iter().sum::<u64>() + 100);
-        assert_eq!(moved.moved(second, minutes(&[(5, 8)])), forecast);
-        assert_eq!(forecast.moved(7, minutes(&[(1, 2)])), forecast);
+        assert_eq!(forecast.if_moved(second, minutes(&[(20, 25)])), (100, 50));
+        assert_eq!(forecast.if_moved(second, minutes(&[(35, 45)])), (150, 150));
+        let (before, sum) = (forecast.clone(), |forecast: &Forecast| forecast.minutes().iter().sum::<u64>());
+        forecast.move_to(second, minutes(&[(20, 25)]));
+        assert_eq!((forecast.peak(), sum(&forecast)), (Some((0, 100)), sum(&before) + 100));
+        forecast.move_to(second, minutes(&[(5, 8)]));
+        assert_eq!(forecast, before);
+        forecast.move_to(7, minutes(&[(1, 2)]));
+        assert_eq!(forecast, before);
     }
 
     #[test]

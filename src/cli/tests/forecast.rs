@@ -7,7 +7,7 @@ use crate::cli::screen::Look;
 use crate::cli::testing::Fake;
 use crate::cli::tests::status::job;
 use crate::cli::times::tests::noon;
-use crate::cli::{plan, suggest};
+use crate::cli::{plan, slots};
 use crate::journal::HistoryLine;
 use crate::protocol::{BudgetReply, JobStatus, LearnedStatus, MemoryStatus, RunStatus, Share};
 use crate::words::{Outcome, Trigger};
@@ -150,16 +150,16 @@ fn json_has_every_minute_and_who_meets_where_it_is_too_much() {
 
 #[test]
 fn a_slot_is_moved_where_that_lowers_the_highest_sum() {
-    let moves = suggest::moves(&jobs(), &noon(), |_| true);
+    let moves = slots::moves(&jobs(), &noon(), |_| true);
     let told = serde_json::to_value(&moves).unwrap();
     assert_eq!(moves.len(), 1, "{told}");
     assert_eq!((&told[0]["job"], &told[0]["now"]), (&json!("backup"), &json!("0 3 * * *")), "{told}");
     // Past the end of both others, and it has ended before the next poll.
     assert_eq!(told[0]["value"], "10 3 * * *", "{told}");
     let why = told[0]["why"].as_str().unwrap();
-    assert!(why.contains("3G instead of 6G, at Sun 03:00, where it meets indexer, poll"), "{why}");
-    assert!(suggest::moves(&jobs(), &noon(), |job| job.job == "poll").len() <= 1);
-    assert!(suggest::moves(&jobs()[..1], &noon(), |_| true).is_empty(), "alone it is as high anywhere");
+    assert!(why.contains("falls from 6G (Sun 03:00, together with indexer, poll) to 3G"), "{why}");
+    assert!(slots::moves(&jobs(), &noon(), |job| job.job == "poll").len() <= 1);
+    assert!(slots::moves(&jobs()[..1], &noon(), |_| true).is_empty(), "alone it is as high anywhere");
 }
 
 fn ended(job: &str, outcome: Outcome, peak_mib: u64, max_mib: u64) -> HistoryLine {
