@@ -174,7 +174,11 @@ impl Shell {
             identity.map_or(Ok(()), |who| std::os::unix::fs::fchown(&file, Some(who.uid), None))?;
             Ok(file)
         });
-        made.map(Some).map_err(Obstacle::to("make its output file"))
+        // A state directory that can't be written now can be again later, as one without room.
+        let can_wait =
+            |e: &std::io::Error| sys::is_scarce(e) || e.kind() == std::io::ErrorKind::ReadOnlyFilesystem;
+        made.map(Some)
+            .map_err(|e| Obstacle { is_scarce: can_wait(&e), ..Obstacle::to("make its output file")(e) })
     }
 
     pub(super) fn outputs(&self) -> Outputs {

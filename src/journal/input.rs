@@ -211,7 +211,7 @@ impl Staged {
     /// There is no input for the run, and nothing is left of it.
     pub fn keep(self, run: RunId) -> io::Result<Input> {
         let path = self.path.with_file_name(name(run));
-        self.file.sync_data().map_err(tried("sync", &self.path))?;
+        crate::sys::durable::sync_data(&self.file).map_err(tried("sync", &self.path))?;
         std::fs::rename(&self.path, &path).map_err(tried("create", &path))?;
         let dir = path.parent().unwrap_or(Path::new("."));
         match sync_dir(dir) {

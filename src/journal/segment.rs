@@ -10,7 +10,7 @@ pub(super) trait Backing: Write {
     fn len(&self) -> io::Result<u64>;
     /// ftruncate(2).
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// fdatasync(2).
+    /// fdatasync(2), where that can be believed.
     fn sync_data(&self) -> io::Result<()>;
 }
 
@@ -22,7 +22,7 @@ impl Backing for File {
         Self::set_len(self, len)
     }
     fn sync_data(&self) -> io::Result<()> {
-        Self::sync_data(self)
+        crate::sys::durable::sync_data(self)
     }
 }
 

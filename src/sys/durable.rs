@@ -1,4 +1,4 @@
-//! Files that are just there for this process.
+//! Files that are just there for this process, and what is sure to be on disk.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -7,6 +7,20 @@ use std::path::Path;
 
 /// Flag that keeps open(2) from waiting for the other end of a pipe.
 pub const NON_BLOCKING: i32 = libc::O_NONBLOCK;
+
+/// fdatasync(2), which is not believed where the file system is read-only: one that was made so while files were open for
+/// writing still takes what is written to them into memory, and ext4 then calls it synced without having written it.
+///
+/// # Errors
+/// What was written may be lost with the host.
+pub fn sync_data(file: &File) -> io::Result<()> {
+    file.sync_data()?;
+    let facts = nix::sys::statvfs::fstatvfs(file)?;
+    if facts.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY) {
+        return Err(io::Error::from_raw_os_error(libc::EROFS));
+    }
+    Ok(())
+}
 
 /// A file without a name in `dir` (open(2), O_TMPFILE); it is gone with its last descriptor.
 ///

@@ -28,6 +28,7 @@ mod limits_swap;
 mod oom_group;
 mod package;
 mod package_gone;
+mod read_only;
 mod reload;
 mod service;
 mod short_runs;
