@@ -2,6 +2,7 @@
 //! decided in `engine`. Asleep whenever nothing is due and nobody calls.
 
 pub mod access;
+mod autopsy;
 mod begun;
 mod budget;
 mod carriers;

@@ -264,12 +264,22 @@ impl Shell {
         }
     }
 
-    /// A run's tree is gone.
-    pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage, late_ms: u64) {
+    /// A run's tree is gone. `victim`: whom the kernel killed of it for memory.
+    pub(super) fn exited(
+        &mut self,
+        run: RunId,
+        exit: Exit,
+        usage: Usage,
+        victim: Option<String>,
+        late_ms: u64,
+    ) {
         let live = self.live.iter().find(|live| live.id == run);
+        if let (Some(victim), Some(cause), Some(live)) = (&victim, usage.oom_cause, live) {
+            tracing::info!(run, job = %live.job, %cause, "the kernel killed {victim} for memory");
+        }
         let memory_max = live.and_then(|live| live.memory.max);
         let unheld = live.map(|live| live.unheld.clone()).unwrap_or_default();
-        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim: None });
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();

@@ -206,6 +206,8 @@ pub(super) fn on_input(shell: &mut Shell, input: Input) {
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),
         Input::StartPutOff { run, lacks } => shell.start_put_off(run, lacks),
         Input::OverLimit { run } => shell.handle(Event::OverLimit { run }),
-        Input::Exited { run, exit, usage, late_ms } => shell.exited(run, exit, usage, late_ms),
+        Input::Exited { run, exit, usage, victim, late_ms } => {
+            shell.exited(run, exit, usage, victim, late_ms);
+        }
     }
 }

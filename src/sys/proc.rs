@@ -45,6 +45,14 @@ pub fn pid_start_ticks(pid: i32) -> io::Result<u64> {
     stat(pid).map(|s| s.start_ticks)
 }
 
+/// Clock ticks as milliseconds.
+#[must_use]
+pub fn ticks_ms(ticks: u64) -> u64 {
+    let rate = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
+    let rate = rate.and_then(|rate| u64::try_from(rate).ok()).filter(|&rate| rate > 0);
+    ticks.saturating_mul(1000) / rate.unwrap_or(100)
+}
+
 /// The command name may hold blanks and brackets, so the fields are counted from the last `)`.
 fn parse_stat(text: &[u8]) -> Option<Stat> {
     let end = text.iter().rposition(|&b| b == b')')?;
