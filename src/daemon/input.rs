@@ -33,4 +33,6 @@ pub(super) enum Input {
     OverLimit { run: RunId },
     /// A run's tree is gone. `victim`: whom the kernel killed of it for memory, for people.
     Exited { run: RunId, exit: Exit, usage: Usage, victim: Option<String>, late_ms: u64 },
+    /// Processes stand still for want of memory.
+    Pressure,
 }

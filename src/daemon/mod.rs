@@ -21,6 +21,7 @@ mod notify;
 pub mod options;
 mod outputs;
 mod parting;
+mod pressure;
 mod requests;
 mod restore;
 mod rights;

@@ -28,6 +28,7 @@ use super::live::{Live, Seen};
 use super::load::{Harvest, harvest};
 use super::notify::Notify;
 use super::options::{DEFAULT_GROUP, Options};
+use super::pressure::Alarm;
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
@@ -98,6 +99,7 @@ impl Shell {
             leaves_runs: false,
             pause: None,
             upgrade: None,
+            alarm: Alarm::default(),
             is_stirred: true,
             options,
         };

@@ -23,6 +23,7 @@ use super::leave::Pause;
 use super::live::Live;
 use super::notify::Notify;
 use super::options::Options;
+use super::pressure::Alarm;
 use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
@@ -72,6 +73,8 @@ pub(super) struct Shell {
     pub(super) pause: Option<Pause>,
     /// Who has asked for an upgrade, and the binary that can take over once that is known.
     pub(super) upgrade: Option<(ClientId, Option<PathBuf>)>,
+    /// What wakes the loop when processes stand still for want of memory.
+    pub(super) alarm: Alarm,
     /// Whether anything happened since memory was last given back.
     pub(super) is_stirred: bool,
 }

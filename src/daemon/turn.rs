@@ -122,6 +122,7 @@ impl Loop {
                 self.upgrade(shell, listener).await;
             }
             shell.notify_status();
+            shell.watch_pressure();
             shell.rest();
         }
         Ok(())
@@ -209,5 +210,6 @@ pub(super) fn on_input(shell: &mut Shell, input: Input) {
         Input::Exited { run, exit, usage, victim, late_ms } => {
             shell.exited(run, exit, usage, victim, late_ms);
         }
+        Input::Pressure => shell.pressure(),
     }
 }
