@@ -211,6 +211,15 @@ pub const DESCRIPTORS_FOR_ENDS: usize = 12;
 /// Jobs that the log names at a load for limits that nothing on the host holds; more are counted.
 pub const UNHELD_NAMED_MAX: usize = 5;
 
+/// Records of the kernel's log that are read after an OOM kill; what comes behind them is not looked at, and whose want of
+/// memory it was is told by counters alone.
+pub const KERNEL_LOG_MAX: u32 = 200_000;
+/// Looks, five milliseconds apart, for the line that the kernel writes there after it has killed; then the victim is named
+/// without its memory.
+pub const KERNEL_LOG_LOOKS: u32 = 20;
+/// Windows over which the kernel is asked to watch how much processes stand still for memory, in microseconds, the first
+/// that it takes: who has no CAP_SYS_RESOURCE may ask for even seconds alone (since Linux 6.4; before, for none).
+pub const PRESSURE_WINDOWS_US: [u32; 2] = [1_000_000, 2_000_000];
 /// Looks, a millisecond apart, for the kill that an out-of-memory notice announces; then the kernel found memory after all.
 pub const OOM_LOOKS: u32 = 500;
 /// How long the reaper of a run that an earlier ebbd started may take to reap it, in milliseconds; then nobody knows how

@@ -34,6 +34,8 @@ pub(super) enum Input {
     StartPutOff { run: RunId, lacks: String },
     /// A run is above its limit and nothing but ebb holds it.
     OverLimit { run: RunId },
-    /// A run's tree is gone.
-    Exited { run: RunId, exit: Exit, usage: Usage, late_ms: u64 },
+    /// A run's tree is gone. `victim`: whom the kernel killed of it for memory, for people.
+    Exited { run: RunId, exit: Exit, usage: Usage, victim: Option<String>, late_ms: u64 },
+    /// Processes stand still for want of memory.
+    Pressure,
 }

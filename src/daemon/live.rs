@@ -10,7 +10,7 @@ use crate::engine::Exit;
 use crate::job::Memory;
 use crate::journal::record::{RunId, Usage};
 use crate::learn::Trace;
-use crate::sys::{child, pidfd};
+use crate::sys::{child, clock, pidfd, proc};
 use crate::words::Enforcement;
 
 use super::handover;
@@ -144,6 +144,11 @@ impl Live {
         }
     }
 
+    /// For how long it has been there, in milliseconds.
+    pub(super) fn age_ms(&self) -> u64 {
+        clock::now().mono.0.saturating_sub(proc::ticks_ms(self.pid_start))
+    }
+
     /// Counts what the main process left behind, where that can be seen.
     pub(super) fn note_leftover(&self) {
         let left = self.tree.pids().map_or(0, |pids| pids.len());
@@ -169,7 +174,7 @@ impl Live {
             peak_total_bytes: counted.peak_total_bytes.or(max_rss.max(sampled)),
             cpu_ms: counted.cpu_ms.or(ended.and_then(|e| e.cpu_ms)),
             oom_kills: counted.oom_kills,
-            oom_cause: None,
+            oom_cause: counted.oom_kills.filter(|&kills| kills > 0).and_then(|_| self.tree.oom_cause()),
             leftover: match self.seen.leftover.load(Ordering::Relaxed) {
                 0 => None,
                 left => Some(left),

@@ -2,6 +2,7 @@
 //! decided in `engine`. Asleep whenever nothing is due and nobody calls.
 
 pub mod access;
+mod autopsy;
 mod begun;
 mod beside;
 mod budget;
@@ -22,6 +23,7 @@ mod notify;
 pub mod options;
 mod outputs;
 mod parting;
+mod pressure;
 mod requests;
 mod restore;
 mod rights;

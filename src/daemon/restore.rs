@@ -31,6 +31,7 @@ use super::load::{Harvest, harvest};
 use super::notify::Notify;
 use super::options::{DEFAULT_GROUP, Options};
 use super::parting::{self, Bounds};
+use super::pressure::Alarm;
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
@@ -107,6 +108,7 @@ impl Shell {
             asking: Asking::default(),
             pause: None,
             upgrade: None,
+            alarm: Alarm::default(),
             is_stirred: true,
             options,
         };

@@ -24,6 +24,7 @@ use super::leave::Pause;
 use super::live::Live;
 use super::notify::Notify;
 use super::options::Options;
+use super::pressure::Alarm;
 use super::socket::Socket;
 use super::store::Store;
 use super::unwritten::Unwritten;
@@ -77,6 +78,8 @@ pub(super) struct Shell {
     pub(super) pause: Option<Pause>,
     /// Who has asked for an upgrade, and the binary that can take over once that is known.
     pub(super) upgrade: Option<(ClientId, Option<PathBuf>)>,
+    /// What wakes the loop when processes stand still for want of memory.
+    pub(super) alarm: Alarm,
     /// Whether anything happened since memory was last given back.
     pub(super) is_stirred: bool,
 }
@@ -278,12 +281,22 @@ impl Shell {
         }
     }
 
-    /// A run's tree is gone.
-    pub(super) fn exited(&mut self, run: RunId, exit: Exit, usage: Usage, late_ms: u64) {
+    /// A run's tree is gone. `victim`: whom the kernel killed of it for memory.
+    pub(super) fn exited(
+        &mut self,
+        run: RunId,
+        exit: Exit,
+        usage: Usage,
+        victim: Option<String>,
+        late_ms: u64,
+    ) {
         let live = self.live.iter().find(|live| live.id == run);
+        if let (Some(victim), Some(cause), Some(live)) = (&victim, usage.oom_cause, live) {
+            tracing::info!(run, job = %live.job, %cause, "the kernel killed {victim} for memory");
+        }
         let memory_max = live.and_then(|live| live.memory.max);
         let unheld = live.map(|live| live.unheld.clone()).unwrap_or_default();
-        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim: None });
+        self.handle(Event::Exited { run, exit, usage, memory_max, late_ms, unheld, victim });
         if exit == Exit::Unknown {
             // Where its watch could not reap it, it is an orphan now.
             self.reap_orphans();

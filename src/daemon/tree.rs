@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use crate::sys::cgroup::{Facts, Leaf};
 use crate::sys::tree::{Family, pss_anon};
+use crate::words::OomCause;
 
 /// What keeps track of a run's processes.
 #[derive(Debug)]
@@ -72,6 +73,22 @@ impl Tree {
         match self {
             Self::Leaf(leaf) => leaf.usage(),
             Self::Family(_) => Facts::default(),
+        }
+    }
+
+    /// Whose want of memory it was that the kernel killed in it, as far as counters tell.
+    pub(super) fn oom_cause(&self) -> Option<OomCause> {
+        match self {
+            Self::Leaf(leaf) => leaf.oom_cause(),
+            Self::Family(_) => None,
+        }
+    }
+
+    /// The path of the control group that counts its memory, as the kernel's log ends it.
+    pub(super) fn memory_path(&self) -> Option<String> {
+        match self {
+            Self::Leaf(leaf) => leaf.memory_path(),
+            Self::Family(_) => None,
         }
     }
 

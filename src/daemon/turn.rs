@@ -123,6 +123,7 @@ impl Loop {
                 self.upgrade(shell, listener).await;
             }
             shell.notify_status();
+            shell.watch_pressure();
             shell.rest();
         }
         Ok(())
@@ -209,6 +210,9 @@ pub(super) fn on_input(shell: &mut Shell, input: Input) {
         Input::StartFailed { run, error } => shell.handle(Event::StartFailed { run, error }),
         Input::StartPutOff { run, lacks } => shell.start_put_off(run, lacks),
         Input::OverLimit { run } => shell.handle(Event::OverLimit { run }),
-        Input::Exited { run, exit, usage, late_ms } => shell.exited(run, exit, usage, late_ms),
+        Input::Exited { run, exit, usage, victim, late_ms } => {
+            shell.exited(run, exit, usage, victim, late_ms);
+        }
+        Input::Pressure => shell.pressure(),
     }
 }

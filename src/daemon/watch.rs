@@ -17,6 +17,7 @@ use crate::sys::spawn::{ExecFailure, ExecResult, ExecStatus};
 use crate::sys::watch::{Watch, drain};
 use crate::sys::{child, is_scarce, pidfd};
 
+use super::autopsy;
 use super::input::Input;
 use super::live::{Ended, Live};
 use super::sampler::Sampler;
@@ -163,11 +164,20 @@ async fn noted(main: &Watch<OwnedFd>) -> io::Result<Ended> {
 /// to have come already, and only how was not.
 async fn end(live: &Live, how: Option<&Ended>, late_ms: u64) -> Input {
     vanish(live).await;
-    let usage = live.usage(how);
+    let mut usage = live.usage(how);
+    let mut victim = None;
+    if usage.oom_kills.is_some_and(|kills| kills > 0)
+        && let Some(kill) = autopsy::latest_kill(live).await
+    {
+        // The counters only make it likely.
+        usage.oom_cause = Some(kill.cause);
+        victim = Some(autopsy::named(&kill.victim));
+    }
     if let Err(error) = live.tree.remove() {
         tracing::error!(run = live.id, job = %live.job, "cannot remove the run's control group: {error}");
     }
-    Input::Exited { run: live.id, exit: how.map_or(Exit::Unknown, |ended| ended.exit), usage, late_ms }
+    let exit = how.map_or(Exit::Unknown, |ended| ended.exit);
+    Input::Exited { run: live.id, exit, usage, victim, late_ms }
 }
 
 /// Lets what the main process left behind clean up, where the tree was asked to end: the loop ends the grace by killing.

@@ -20,7 +20,13 @@ pub fn now() -> Now {
     Now { wall: Wall(wall), mono: Mono(mono) }
 }
 
-/// A clock in milliseconds. Both clocks exist since Linux 2.6.39, so there is no error to report.
+/// How long the host has been awake since its boot, in milliseconds: CLOCK_MONOTONIC, which stands still while it sleeps.
+#[must_use]
+pub fn awake_ms() -> u64 {
+    u64::try_from(read_ms(libc::CLOCK_MONOTONIC)).unwrap_or(0)
+}
+
+/// A clock in milliseconds. All of them exist since Linux 2.6.39, so there is no error to report.
 fn read_ms(clock: libc::clockid_t) -> i64 {
     let mut at = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `at` is a valid place for one timespec for the whole call.

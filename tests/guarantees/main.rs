@@ -27,6 +27,7 @@ mod journal_output;
 mod leaving;
 mod limits;
 mod notify;
+mod oom;
 mod output;
 mod overlap;
 mod pages;

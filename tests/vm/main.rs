@@ -25,6 +25,7 @@ mod limits_cpu;
 mod limits_files;
 mod limits_memory;
 mod limits_swap;
+mod oom_cause;
 mod oom_group;
 mod package;
 mod package_gone;

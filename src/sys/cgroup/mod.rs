@@ -10,6 +10,7 @@ mod kill;
 mod leaf;
 mod limits;
 mod mounts;
+mod oom;
 mod room;
 mod v1;
 mod v2;

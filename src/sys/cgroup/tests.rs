@@ -102,6 +102,19 @@ fn the_child_is_in_its_leaf_from_its_first_instruction_on() {
 }
 
 #[test]
+fn the_limit_of_a_container_counts_also_where_no_cgroup_may_be_made_in_it() {
+    let root = host("700 699 0:26 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw\n", "0::/\n");
+    let dir = root.path().join("sys/fs/cgroup");
+    fs::create_dir_all(&dir).unwrap();
+    for (name, text) in [("cgroup.procs", ""), ("memory.max", "1048576\n"), ("memory.current", "4096\n")] {
+        fs::write(dir.join(name), text).unwrap();
+    }
+    let ladder = Ladder::detect_below(root.path(), &config());
+    assert_eq!(ladder.tracking(), Tracking::ProcessTree);
+    assert_eq!((ladder.headroom(), ladder.least_limit()), (Some(MIB - 4096), Some(MIB)));
+}
+
+#[test]
 fn limits_stand_before_anybody_is_inside() {
     let limits = LeafLimits {
         memory_max: Some(64 * MIB),
