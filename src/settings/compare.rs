@@ -91,12 +91,12 @@ fn left_by_reserve(reader: &mut Reader<'_>, budget: &Budget, reserve: Option<u64
     total - reserve
 }
 
-/// What a run claims of which nothing is known; where that is more than there is, no such run would ever start.
+/// What a run claims of which nothing is known; where that is more than there is, such a run takes all of it and runs alone.
 fn fits_unknown(reader: &mut Reader<'_>, budget: &Budget, most: Option<u64>) -> u64 {
     let unknown = budget.unknown.as_ref().map_or(CLAIM_UNKNOWN_DEFAULT, |unknown| unknown.value);
     let Some(most) = most.filter(|most| unknown > *most) else { return unknown };
     let help = format!(
-        "no such run would ever start: write `unknown = \"{}\"` or less",
+        "such a run takes all of it and runs alone: write `unknown = \"{}\"` or less",
         readable((most / 2).max(MEMORY_MIN))
     );
     let numbers = format!("{} and {}", readable(unknown), readable(most));
@@ -108,7 +108,7 @@ fn fits_unknown(reader: &mut Reader<'_>, budget: &Budget, most: Option<u64>) -> 
     {
         let message =
             format!("what a run claims of which nothing is known is more than this leaves: {numbers}");
-        reader.report.error_help(&at.span, message, help);
+        reader.report.warning(&at.span, message, help);
     }
     most
 }
