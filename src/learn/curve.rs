@@ -5,12 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 
-/// One character for each value from 0 to 63, in the order of ASCII, so that characters compare as their values do. Python
-/// reads a curve with one line, `from string import *` before it:
-///
-/// ```python
-/// [("-" + digits + ascii_uppercase + "_" + ascii_lowercase).index(c) * peak_anon_bytes / 63 for c in points]
-/// ```
+/// One character for each value from 0 to 63, in the order of ASCII, so that characters compare as their values do.
+/// docs/varlink.md has the Python that reads it.
 pub const ALPHABET: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
 /// The value of a point that is as high as the run's peak.
 const FULL: u64 = 63;

@@ -1,5 +1,6 @@
 //! What a run's memory did over its time is in its record: also across an upgrade in place and a crash.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,6 +20,19 @@ fn curve(line: &Value) -> (Vec<u64>, u64) {
     (bytes.collect(), curve["ms"].as_u64().unwrap())
 }
 
+/// The points in bytes, as the Python of docs/varlink.md has them.
+fn decoded_as_documented(line: &Value) -> Vec<u64> {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/varlink.md")).unwrap();
+    let block = page.split("```python\n").find(|block| block.contains("def curve")).unwrap();
+    let script = format!(
+        "{}\nimport json, sys\nprint(json.dumps(curve(json.loads(sys.argv[1]))))",
+        block.split("```").next().unwrap()
+    );
+    let said = Command::new("python3").arg("-c").arg(script).arg(line.to_string()).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    serde_json::from_slice(&said.stdout).unwrap()
+}
+
 #[test]
 fn a_growing_process_has_a_rising_curve() {
     let grow = "import time; x = []\nfor _ in range(15): x.append(bytearray(6 << 20)); time.sleep(0.15)";
@@ -31,6 +45,7 @@ fn a_growing_process_has_a_rising_curve() {
     assert!(points.len() > 8 && points.len() <= 256, "{line}");
     let (length, duration) = (points.len() as u64 * ms, line["duration_ms"].as_u64().unwrap());
     assert!(length <= duration + ms && length * 3 > duration, "its time is the run's: {line}");
+    assert_eq!(decoded_as_documented(&line), points, "{line}");
     let told = ebbd.ebb(&["history", "--curve", "--limit", "1"]).out;
     assert!(told.lines().count() == 3 && told.contains("its peak"), "{told}");
 }
