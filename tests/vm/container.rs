@@ -60,6 +60,7 @@ impl Drop for Container {
             }
             !Path::new(GROUP).exists()
         });
+        let _ = std::fs::remove_dir_all(PLACE);
     }
 }
 

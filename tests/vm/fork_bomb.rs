@@ -6,8 +6,8 @@ use crate::harness::{Job, ebb, run, wait_until};
 #[test]
 fn a_fork_bomb_stays_within_its_run_and_goes_with_it() {
     // Each process makes children for ever and never gives up.
-    let bomb = "import os, time\nwhile True:\n  try: os.fork()\n  except OSError: time.sleep(0.01)";
-    let job = format!("command = ['''python3''', '''-c''', '''{bomb}''']\npids-max = 40\ngrace = \"2s\"\n");
+    let bomb = "for (;;) { defined fork or select undef, undef, undef, 0.01 }";
+    let job = format!("command = [\"perl\", \"-e\", \"{bomb}\"]\npids-max = 40\ngrace = \"2s\"\n");
     let job = Job::new("bomb", &job);
     let before = Before::look();
     let run_id = job.demand();
@@ -18,6 +18,6 @@ fn a_fork_bomb_stays_within_its_run_and_goes_with_it() {
     ebb(&["stop", "bomb"]).ok();
     let line = job.wait(run_id);
     assert_eq!(line["outcome"], "canceled", "{line}");
-    assert_eq!(run(&["pgrep", "-f", "os.fork"]).out, "");
+    assert_eq!(run(&["pgrep", "-f", "defined fork"]).out, "");
     before.is_back(&line);
 }

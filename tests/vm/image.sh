@@ -7,7 +7,7 @@ set -euo pipefail
 # The root disk is named by its partition, since the order of the disks is not certain: run.sh has the same number.
 readonly disk_id=ebb00001
 readonly disk_mib=2048
-readonly packages=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,python3-minimal,kmod,procps
+readonly packages=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,python3-minimal,kmod,procps,e2fsprogs
 # ext4 and NVMe are built into the kernel; all else that a test wants is named here. (zram compresses by lzo-rle.)
 readonly modules="zram lzo-rle loop overlay"
 
@@ -115,7 +115,9 @@ suite=$1 dir=$2
 : >"$dir/vmlinuz"
 # Where the caller is not root, the tree belongs to another user of a namespace, who has to write these two.
 [ "$(id -u)" = 0 ] || chmod 666 "$dir/root.img" "$dir/vmlinuz"
-exec mmdebstrap --quiet --variant=minbase --format=null --include="$packages" \
+# The image is made within the hook: what comes after it is for a tree that is kept, and where the caller is not root it fails
+# in this one, which has no lists of packages any more.
+exec mmdebstrap --quiet --variant=minbase --format=null --include="$packages" --skip=cleanup \
   --aptopt='APT::Install-Recommends "false"' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/i18n/*' \

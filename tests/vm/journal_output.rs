@@ -82,11 +82,12 @@ fn journalctl_shows_each_line_with_its_job_run_unit_and_user() {
 #[test]
 fn the_unit_of_a_short_run_is_known_for_every_line() {
     let job = Job::new("vm-jshort", &to_journal("echo here", ""));
-    for _ in 0..50 {
-        let id = job.run()["id"].as_u64().unwrap();
-        let found = until("vm-jshort", id, 1);
-        assert_eq!(field(&found, "_SYSTEMD_UNIT"), ["ebb-runs.service"], "{found:?}");
-    }
+    let runs: Vec<u64> = (0..50).map(|_| job.run()["id"].as_u64().unwrap()).collect();
+    until("vm-jshort", runs[49], 1);
+    let text = run(&["journalctl", "--no-pager", "-q", "-o", "json", "EBB_JOB=vm-jshort"]).ok();
+    let found: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(field(&found, "EBB_RUN_ID"), runs.iter().map(u64::to_string).collect::<Vec<_>>());
+    assert_eq!(field(&found, "_SYSTEMD_UNIT"), ["ebb-runs.service"; 50], "{found:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! the running one loses no run.
 
 use std::path::Path;
+use std::sync::Once;
 
 use serde_json::{Value, json};
 
@@ -15,11 +16,13 @@ pub fn file() -> String {
     found.trim().to_owned()
 }
 
-/// The same as a newer version.
+/// The same as a newer version. (To compress it takes a guest longer than all else here.)
 fn newer(version: &str) -> String {
+    static UNPACKED: Once = Once::new();
     let (dir, out) = ("/tmp/repacked", format!("/tmp/{version}.deb"));
-    sh(&format!("rm -rf {dir} && dpkg-deb -R {} {dir}", file())).ok();
-    sh(&format!("sed -i 's/^Version: .*/&+{version}/' {dir}/DEBIAN/control && dpkg-deb -b {dir} {out}")).ok();
+    UNPACKED.call_once(|| drop(sh(&format!("rm -rf {dir} && dpkg-deb -R {} {dir}", file())).ok()));
+    let version = format!("s/^Version: [^+]*.*/Version: {}+{version}/", env!("CARGO_PKG_VERSION"));
+    sh(&format!("sed -i '{version}' {dir}/DEBIAN/control && dpkg-deb -Znone -b {dir} {out}")).ok();
     out
 }
 

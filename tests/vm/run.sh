@@ -6,6 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/need.sh
+PATH=$PATH:/usr/sbin:/sbin # mke2fs, which not every user has there
 
 readonly cache=${EBB_VM_CACHE:-.work/vm/images}
 readonly deadline_s=${EBB_VM_DEADLINE_S:-1500} # for one boot of a guest, from power on
@@ -41,16 +42,19 @@ image() { # guest
   step "built the image of $1"
 }
 
-# The test binary has to run on the oldest C library among the guests, which is 2.36.
+# The tests of the guests, and the library's own, have to run on the oldest C library among the guests, which is 2.36.
 build_tests() {
   local flags=()
   if [ "$(printf '%s\n' 2.36 "$(ldd --version | sed -n '1s/.* //p')" | sort -V | tail -n 1)" != 2.36 ]; then
     export RUSTFLAGS="-C target-feature=+crt-static"
     flags=(--target "$(rustc -vV | sed -n 's/^host: //p')")
   fi
-  cargo test --locked --test vm --no-run "${flags[@]}" || return 1
-  cargo test --locked --test vm --no-run "${flags[@]}" --message-format=json 2>/dev/null |
-    sed -n 's/.*"executable":"\([^"]*\/vm-[^"]*\)".*/\1/p' | tail -n 1 >.work/vm/binary
+  cargo test --locked --lib --test vm --no-run "${flags[@]}" || return 1
+  cargo test --locked --lib --test vm --no-run "${flags[@]}" --message-format=json >.work/vm/built 2>/dev/null
+}
+
+binary() { # vm or ebb, which is the library's
+  sed -n "s/.*\"executable\":\"\([^\"]*\/deps\/$1-[^\"]*\)\".*/\1/p" .work/vm/built | tail -n 1
 }
 
 # Everything that goes in, as one tar.
@@ -61,20 +65,24 @@ pack() { # guest, words...
   shift
   for word in "$@"; do echo "$word"; done >"$in/words"
   cp tests/vm/guest.sh "$in/"
-  strip --strip-debug -o "$in/vm" "$(cat .work/vm/binary)" || return 1
+  strip --strip-debug -o "$in/vm" "$(binary vm)" && strip --strip-debug -o "$in/unit" "$(binary ebb)" || return 1
   cp dist/ebb_*.deb "$in/" || return 1
   tar -C "$in" -cf "$in.tar" . && truncate -s %1M "$in.tar"
 }
 
 # What costs an emulated processor much and changes nothing that is tested. `tsc=reliable`: on a busy host the kernel would
-# take its clock for a bad one and ask a slow device for the time instead.
-readonly quick="mitigations=off init_on_alloc=0 tsc=reliable"
+# take its clock for a bad one and ask a slow device for the time instead. `norandmaps`: QEMU keeps what it has translated by
+# address, and a program that starts at another one each time is translated each time (a start takes twice as long). `erms`:
+# string instructions that are quick in a processor are a loop over single bytes here, and the kernel clears and copies all
+# memory by them.
+readonly quick="mitigations=off init_on_alloc=0 tsc=reliable norandmaps"
+readonly processor="max,la57=off,erms=off"
 
 # No KVM: it is not there in a container or a guest, and what is not always there is not what to test with.
 machine() { # guest
   local out=.work/vm/out/$1 image
   image=$(image_of "$1")
-  args=(-M pc -accel tcg,thread=multi -cpu max,la57=off -smp "$smp" -m 2048 -nodefaults -display none -no-reboot
+  args=(-M pc -accel tcg,thread=multi -cpu "$processor" -smp "$smp" -m 2048 -nodefaults -display none -no-reboot
     -kernel "$image/vmlinuz"
     -append "root=PARTUUID=ebb00001-01 rootwait rw quiet console=ttyS0 panic=-1 psi=1 $quick")
   disk() { args+=(-drive "if=none,id=$1,format=raw,cache=unsafe,file=$2" -device "nvme,drive=$1,serial=$1"); }
@@ -140,6 +148,7 @@ came_to_its_end() { # guest
 [ "$(uname -m)" = x86_64 ] || fail "the guests are x86_64, and so has this host to be"
 need_cargo
 need mmdebstrap mmdebstrap
+[ "$(id -u)" = 0 ] || need newuidmap uidmap # with lines of theirs in /etc/subuid and /etc/subgid, for the owners of files in an image
 need mke2fs e2fsprogs
 need qemu-system-x86_64 qemu-system-x86
 need flock util-linux

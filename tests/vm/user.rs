@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::harness::{Said, run, sh, wait_until};
+use crate::limits_memory::touches;
 
 const UID: &str = "1000";
 const JOBS: &str = "/home/app/.config/ebb/jobs.d";
@@ -62,9 +63,8 @@ fn it_holds_its_runs_by_cgroup_v2_and_they_outlive_a_restart() {
     let gate = "/tmp/vm-gate-user";
     let _ = std::fs::remove_file(gate);
     let held = format!("command = [\"sh\", \"-c\", \"while [ ! -e {gate} ]; do sleep 0.1; done\"]\n");
-    let fat =
-        "command = [\"python3\", \"-c\", \"x = bytearray(b'x') * (200 << 20)\"]\n[memory]\nmax = \"32M\"\n";
-    let session = Session::begin(&[("held", &held), ("fat", fat), ("who", "command = [\"id\", \"-u\"]\n")]);
+    let fat = format!("{}[memory]\nmax = \"32M\"\n", touches(200));
+    let session = Session::begin(&[("held", &held), ("fat", &fat), ("who", "command = [\"id\", \"-u\"]\n")]);
     let doctor = as_user(&["ebb", "doctor", "--json"]).ok();
     let doctor: Value = serde_json::from_str(&doctor).unwrap();
     assert_eq!(doctor["enforcement"], "cgroup-v2", "{doctor}");

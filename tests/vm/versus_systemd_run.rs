@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::harness::{Job, figure};
 
-const ROUNDS: usize = 50;
+const ROUNDS: usize = 20;
 
 fn timed_ms(words: &[&str]) -> f64 {
     let began = Instant::now();
