@@ -47,7 +47,7 @@ test: ## all tests; what needs root is named where it is skipped
 test-vm: ## the installed ebb on a real systemd, in two guests under QEMU
 	@tests/vm/run.sh
 
-simulate: ## memory scheduling at full size: 10,000 jobs for a week, and a rush of them, against what can't be beaten
+simulate: ## memory scheduling at full size: 10,000 jobs for a week, and a rush of 2,000, against what can't be beaten
 	EBB_SIMULATE_LARGE=1 $(CARGO) test --locked --profile simulate --test admission -- --nocapture --test-threads 1
 
 bench: release ## figures at rest, latency, throughput, beside cron and a C daemon; written to bench/

@@ -273,7 +273,8 @@ pub const ON_OOM_GROW_RANGE_MILLI: std::ops::RangeInclusive<u32> = 1_001..=10_00
 pub const PRESSURE_DEFAULT_PERCENT: u8 = 15;
 /// How much waiting one step of `priority` counts for, in milliseconds.
 pub const PRIORITY_STEP_MS: u64 = 600_000;
-/// How long a run waits for memory before nothing passes it any more by being likely to end in time, in milliseconds.
+/// How long a run is the first of those that wait for memory before nothing passes it any more by being likely to end in
+/// time, in milliseconds.
 pub const FIRM_AFTER_MS: u64 = 600_000;
 /// How long until it is looked once more whether the host has memory again for a run that waits, in milliseconds; twice as
 /// long each time after that.

@@ -75,6 +75,8 @@ pub struct Engine {
     budget: Budget,
     /// Whether what there is of it is about to be looked at.
     looks: bool,
+    /// The first in rank of those that wait for memory, and since when it has been.
+    first: Option<(RunId, Mono)>,
     /// When it has to be looked at once more, and the pause before that, in milliseconds.
     look_again: Option<Mono>,
     look_pause_ms: u64,
@@ -109,6 +111,7 @@ impl Engine {
             last_grace_ms: None,
             budget: Budget::default(),
             looks: false,
+            first: None,
             look_again: None,
             look_pause_ms: 0,
             pressure: None,

@@ -37,7 +37,7 @@ fn days_of_a_heavy_tailed_mix_exceed_no_budget_and_starve_nobody() {
 
 #[test]
 fn a_rush_ends_sooner_than_with_a_limit_of_runs_and_takes_no_more_than_there_is() {
-    let jobs = if is_large() { 10_000 } else { 300 };
+    let jobs = if is_large() { 2_000 } else { 300 };
     let table = rush::compare(7, jobs);
     println!("{table}");
     let [budget, safe, ..] = &table.rows[..] else { panic!("{table}") };

@@ -1,7 +1,10 @@
 //! Jobs as a host has them: most are small and short, a few are neither, and most are due at a full hour.
 
-use ebb::engine::{Budget, DefinitionRef, Loaded, Policy};
+use ebb::clock::Wall;
+use ebb::engine::{Budget, DefinitionRef, Loaded, Policy, Restored};
 use ebb::job::{OnOom, Retry};
+use ebb::journal::record::JobFacts;
+use ebb::learn::{Learned, Spread};
 use ebb::words::{CatchUp, Overlap};
 
 pub(crate) const MIB: u64 = 1 << 20;
@@ -9,6 +12,9 @@ pub(crate) const SECOND: u64 = 1_000;
 pub(crate) const HOUR: u64 = 3_600 * SECOND;
 /// No run takes longer: its timeout would end it.
 pub(crate) const LONGEST: u64 = 2 * HOUR;
+
+/// Midnight, UTC.
+pub(crate) const START: Wall = Wall(1_800_057_600_000);
 
 pub(crate) struct Job {
     pub(crate) name: String,
@@ -51,12 +57,12 @@ impl Mix {
         Self { seed, jobs: jobs.collect() }
     }
 
-    /// Half of it would be in use on average if the runs of a day were spread over the day. It holds the largest once.
+    /// Half of it would be in use on average if the runs of a day were spread over the day. It holds the largest twice.
     pub(crate) fn budget(&self) -> u64 {
         let product =
             self.jobs.iter().map(|job| u128::from(job.claim) * u128::from(job.usual_ms)).sum::<u128>();
         let mean = u64::try_from(product / u128::from(24 * HOUR)).unwrap();
-        (mean * 2).max(2000 * MIB)
+        (mean * 2).max(4000 * MIB)
     }
 
     pub(crate) fn loaded(&self) -> Vec<Loaded> {
@@ -88,6 +94,33 @@ impl Mix {
             definition: DefinitionRef::default(),
         };
         self.jobs.iter().map(load).collect()
+    }
+}
+
+impl Mix {
+    /// What earlier days have taught.
+    pub(crate) fn restored(&self) -> Restored {
+        let facts = |job: &Job| {
+            let cs = u32::try_from(job.usual_ms / 10).unwrap();
+            let duration_cs = Spread { mean: cs, deviation: cs / 20 };
+            let kib = u32::try_from(job.claim / 1024).unwrap();
+            let peak_kib = Spread { mean: kib, deviation: 0 };
+            let learned =
+                Learned { runs: 9, cut: 0, peak_kib, highest_kib: kib, duration_cs, longest_cs: cs + cs / 5 };
+            JobFacts {
+                job: job.name.clone(),
+                timing: 1,
+                since: START,
+                last_slot: None,
+                last_start: None,
+                last_end: None,
+                last_outcome: None,
+                last_run: None,
+                paused: false,
+                learned,
+            }
+        };
+        Restored { jobs: self.jobs.iter().map(facts).collect(), ..Restored::default() }
     }
 }
 

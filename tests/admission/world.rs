@@ -5,15 +5,12 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 
 use ebb::clock::{Mono, Now, Wall};
-use ebb::engine::{Budget, Effect, Engine, Event, Exit, Process, Restored, Room};
+use ebb::engine::{Budget, Effect, Engine, Event, Exit, Process, Room};
 use ebb::journal::record::{Event as Recorded, RunId, Usage};
 use ebb::limits;
 use ebb::words::Enforcement;
 
-use super::mix::{HOUR, LONGEST, Mix, with_memory};
-
-/// Midnight, UTC.
-const START: i64 = 1_800_057_600_000;
+use super::mix::{HOUR, LONGEST, Mix, START, with_memory};
 
 /// What keeps runs from starting all at once.
 #[derive(Debug, Clone, Copy)]
@@ -104,9 +101,9 @@ impl<'a> World<'a> {
         let memory = if let Rule::Budget(memory) = rule { Some(memory) } else { None };
         let mut world = Self {
             mix,
-            engine: Engine::new(Restored::default(), mix.seed),
+            engine: Engine::new(mix.restored(), mix.seed),
             random: fastrand::Rng::with_seed(mix.seed ^ 0xebb),
-            now: Now { wall: Wall(START), mono: Mono(1_000_000_000) },
+            now: Now { wall: START, mono: Mono(1_000_000_000) },
             ends: BinaryHeap::new(),
             claims: BTreeMap::new(),
             in_use: 0,

@@ -6,6 +6,7 @@ use crate::clock::Wall;
 use crate::engine::budget::Budget;
 use crate::engine::view::Waits;
 use crate::job::Bytes;
+use crate::words::ClaimSource;
 
 use super::ledger::{Resource, Short};
 
@@ -112,38 +113,49 @@ fn size(bytes: u64) -> Bytes {
 }
 
 /// The sentence about a run that could never start: it claims more than there can be.
-pub(in crate::engine) fn never(claim: u64, most: &Most, source: crate::words::ClaimSource) -> String {
-    use crate::words::ClaimSource;
+pub(in crate::engine) fn never(claim: u64, most: &Most, source: ClaimSource, budget: &Budget) -> String {
     let claims = match source {
         ClaimSource::Declared => "its `[memory] claim`",
         ClaimSource::Learned => "what its runs have taken",
         ClaimSource::Limit => "its memory limit, for want of a `[memory] claim`",
         ClaimSource::Unknown => "`unknown` of the budget",
     };
-    format!("it claims {} ({claims}), and {} has no more than {}", size(claim), most.of, size(most.bytes))
+    let whose = match most.of {
+        Bound::Budget => "the budget".to_owned(),
+        Bound::Host => "the host beside its reserve".to_owned(),
+        Bound::Pool(index) => name(Resource::PoolMemory(index), budget),
+    };
+    format!("it claims {} ({claims}), and {whose} has no more than {}", size(claim), size(most.bytes))
 }
 
 /// The most that a run can ever get.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Most {
     pub(in crate::engine) bytes: u64,
-    /// Of what, for people.
-    pub(in crate::engine) of: String,
+    of: Bound,
+}
+
+/// What has no more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Budget,
+    /// The host, less the reserve.
+    Host,
+    /// The pool at this position.
+    Pool(usize),
 }
 
 impl Most {
-    /// The least of the budget, its pool, and the host less the reserve; none where nothing is limited.
+    /// The least of all that bound a run of a pool; none where nothing is limited.
     pub(in crate::engine) fn of(budget: &Budget, pool: Option<usize>) -> Option<Self> {
         let host = budget.total.filter(|_| budget.is_on).map(|total| total.saturating_sub(budget.reserve));
-        let pool = pool.and_then(|index| budget.pools.get(index));
-        let most = |bytes: Option<u64>, of: String| bytes.map(|bytes| Self { bytes, of });
-        [
-            most(pool.and_then(|pool| pool.memory), format!("pool {}", pool.map_or("", |pool| &pool.name))),
-            most(budget.memory, "the budget".to_owned()),
-            most(host, "the host beside its reserve".to_owned()),
-        ]
-        .into_iter()
-        .flatten()
-        .min_by_key(|most| most.bytes)
+        let of_pool = pool.and_then(|index| Some((budget.pools.get(index)?.memory?, Bound::Pool(index))));
+        let bounds = [
+            of_pool,
+            budget.memory.map(|bytes| (bytes, Bound::Budget)),
+            host.map(|bytes| (bytes, Bound::Host)),
+        ];
+        let least = bounds.into_iter().flatten().min_by_key(|(bytes, _)| *bytes);
+        least.map(|(bytes, of)| Self { bytes, of })
     }
 }

@@ -42,7 +42,7 @@ pub(in crate::engine) struct Ask {
     pub(in crate::engine) pool: Option<usize>,
     /// When it would likely have ended if it started now.
     pub(in crate::engine) ends: Option<Mono>,
-    /// Whether it has waited so long that nothing passes it any more by promising to be quick.
+    /// Whether it has been first for so long that nothing passes it any more by promising to be quick.
     pub(in crate::engine) is_firm: bool,
 }
 

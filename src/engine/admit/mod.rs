@@ -1,8 +1,8 @@
 //! Whose turn it is where memory or places for runs are short: what a run claims has to fit before it starts.
 //!
 //! Runs are ranked by priority, then by age: a step of priority counts as much as [`limits::PRIORITY_STEP_MS`] of waiting, so
-//! that every run comes first in the end. The bound: once it is first, and has waited for [`limits::FIRM_AFTER_MS`], nothing
-//! passes it that it could have started in place of; it starts at the latest when every run has ended that was under way.
+//! that every run comes first in the end. The bound: once it has been first for [`limits::FIRM_AFTER_MS`], nothing passes it that
+//! it could have started in place of; it starts at the latest when every run has ended that was under way.
 
 mod hold;
 mod ledger;
@@ -11,7 +11,6 @@ mod pressure;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::clock::{Mono, Now};
@@ -66,10 +65,7 @@ impl Engine {
 
     /// What is there has to be looked at before anything is decided; see [`Effect::Look`].
     pub(super) fn ask_for_room(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if self.is_limited()
-            && !self.looks
-            && self.shutdown == Shutdown::No
-            && !self.candidates(now.mono).is_empty()
+        if self.is_limited() && !self.looks && self.shutdown == Shutdown::No && self.has_candidates(now.mono)
         {
             self.looks = true;
             out.push(Effect::Look);
@@ -84,36 +80,36 @@ impl Engine {
             return;
         }
         self.feel_pressure(now, room, out);
-        let mut ranked = self.ranked(now);
+        let ranked = self.ranked(now);
         let mut ledger = Ledger::open(&self.budget, room, self.active(now.mono));
-        let mut is_short_of_host = false;
-        let mut started = Vec::new();
-        for (_, id) in std::mem::take(&mut ranked) {
-            let Some((index, position)) = self.position(id) else { continue };
-            let asked = self.asked(index, &self.runs[position], now.mono);
-            if let Some(why) = self.never_fits(index, self.runs[position].raised_max) {
+        let (mut is_short_of_host, mut has_started, mut first) = (false, false, None);
+        for Candidate { run: id, job, .. } in ranked {
+            let Ok(position) = self.runs.binary_search_by_key(&id, |run| run.id) else { continue };
+            if let Some(why) = self.never_fits(job, self.runs[position].raised_max) {
                 self.drop_for_memory(id, why, now, out);
                 continue;
             }
-            let outcome = if self.pressure.is_some() {
-                Err(Why::Pressure)
-            } else {
-                self.try_admit(&mut ledger, &asked)
-            };
-            match outcome {
+            let ask = self.asked(job, &self.runs[position], now.mono);
+            let admitted =
+                if self.pressure.is_some() { Err(Why::Pressure) } else { self.try_admit(&mut ledger, &ask) };
+            match admitted {
                 Ok(()) => {
-                    started.push(id);
-                    self.begin(index, id, asked.claim, now, out);
+                    has_started = true;
+                    self.begin(job, id, ask.claim, now, out);
                 }
                 Err(why) => {
                     is_short_of_host |=
                         matches!(&why, Why::Short { short, .. } if short.resource == ledger::Resource::Host);
                     self.hold(id, why, now);
+                    first.get_or_insert(id);
                 }
             }
         }
+        // Who comes first now has done so since then.
+        let since = |id| self.first.filter(|(was, _)| *was == id).map_or(now.mono, |(_, since)| since);
+        self.first = first.map(|id| (id, since(id)));
         if is_short_of_host {
-            self.look_again(now.mono, !started.is_empty());
+            self.look_again(now.mono, has_started);
         }
     }
 
@@ -139,54 +135,51 @@ impl Engine {
     }
 
     /// The runs whose turn has come by the rules of their own jobs, the first in rank first.
-    fn ranked(&mut self, now: Now) -> Vec<(i128, RunId)> {
-        let candidates = self.candidates(now.mono);
-        let mut ranked = Vec::with_capacity(candidates.len());
-        for position in candidates {
-            let run = &mut self.runs[position];
+    fn ranked(&mut self, now: Now) -> Vec<Candidate> {
+        let mut ranked = self.candidates(now.mono);
+        for candidate in &mut ranked {
+            let Some(run) = self.run_mut(candidate.run) else { continue };
             let turn = *run.turn.get_or_insert(Turn { since: now });
-            let (id, job) = (run.id, Rc::clone(&run.job));
-            let priority = self.find(&job).map_or(0, |index| self.jobs[index].policy.priority);
-            ranked.push((turn.rank(priority), id));
+            candidate.rank = turn.rank(self.jobs[candidate.job].policy.priority);
         }
-        ranked.sort_unstable();
+        ranked.sort_unstable_by_key(|candidate| (candidate.rank, candidate.run));
         ranked
     }
 
-    /// Positions of the runs that their own jobs would let start: the oldest of each, as far as it has room.
-    fn candidates(&self, now: Mono) -> Vec<usize> {
-        let waits = |run: &Run| !run.is_active();
-        if !self.runs.iter().any(waits) {
+    /// The runs that their own jobs would let start: the oldest of each, as far as it has room.
+    fn candidates(&self, now: Mono) -> Vec<Candidate> {
+        if self.runs.iter().all(Run::is_active) {
             return Vec::new();
         }
-        // What a job has room for yet, none where the oldest that waits has to be tried later.
-        let mut room: BTreeMap<&str, Option<usize>> = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| run.is_active()) {
-            let job = self.find(&run.job).map(|index| &self.jobs[index]);
-            let places = job.map_or(0, |job| usize::from(job.policy.max_parallel));
-            let left = room.entry(&run.job).or_insert(Some(places));
-            *left = left.map(|left| left.saturating_sub(1));
+        let jobs: Vec<Option<usize>> = self.runs.iter().map(|run| self.find(&run.job)).collect();
+        // What each job has room for yet; none where the oldest that waits has to be tried later.
+        let mut room: Vec<Option<u16>> = self.jobs.iter().map(|job| Some(job.policy.max_parallel)).collect();
+        for (run, job) in self.runs.iter().zip(&jobs) {
+            if let (true, Some(places)) = (run.is_active(), job.and_then(|job| room[job].as_mut())) {
+                *places = places.saturating_sub(1);
+            }
         }
         let mut found = Vec::new();
-        for (position, run) in self.runs.iter().enumerate().filter(|(_, run)| waits(run)) {
-            let Some(index) = self.find(&run.job) else { continue };
-            let job = &self.jobs[index];
-            let left = room.entry(&run.job).or_insert(Some(usize::from(job.policy.max_parallel)));
-            match (left.as_mut(), turn_of(job, run, now)) {
+        for (run, job) in self.runs.iter().zip(jobs).filter(|(run, _)| !run.is_active()) {
+            let Some(job) = job else { continue };
+            match (&mut room[job], turn_of(&self.jobs[job], run, now)) {
                 (None | Some(0), _) | (_, Comes::NotYet) => {}
-                (Some(_), Comes::Later) => *left = None,
+                (left @ Some(_), Comes::Later) => *left = None,
                 (Some(places), Comes::Now) => {
                     *places -= 1;
-                    found.push(position);
+                    found.push(Candidate { run: run.id, job, rank: 0 });
                 }
             }
         }
         found
     }
 
-    fn position(&self, id: RunId) -> Option<(usize, usize)> {
-        let position = self.runs.binary_search_by_key(&id, |run| run.id).ok()?;
-        Some((self.find(&self.runs[position].job)?, position))
+    /// Whether any run waits for nothing but room, or for others of its job.
+    fn has_candidates(&self, now: Mono) -> bool {
+        let comes = |run: &Run| {
+            self.find(&run.job).is_some_and(|job| matches!(turn_of(&self.jobs[job], run, now), Comes::Now))
+        };
+        self.runs.iter().any(|run| !run.is_active() && comes(run))
     }
 
     fn active(&self, now: Mono) -> Vec<Active> {
@@ -231,13 +224,16 @@ impl Engine {
     fn asked(&self, index: usize, run: &Run, now: Mono) -> Ask {
         let job = &self.jobs[index];
         let pool = self.pool(job.policy.pool.as_deref());
-        let waited_ms = run.turn.map_or(0, |turn| now.0.saturating_sub(turn.since.mono.0));
+        let first_ms = self
+            .first
+            .filter(|(first, _)| *first == run.id)
+            .map_or(0, |(_, since)| now.0.saturating_sub(since.0));
         Ask {
             run: run.id,
             claim: self.claim_of(index, run.raised_max).0,
             pool,
             ends: self.likely_ms(index).map(|ms| now.plus_ms(ms)),
-            is_firm: waited_ms >= limits::FIRM_AFTER_MS,
+            is_firm: first_ms >= limits::FIRM_AFTER_MS,
         }
     }
 
@@ -265,7 +261,7 @@ impl Engine {
     pub(super) fn never_fits(&self, index: usize, raised: Option<u64>) -> Option<String> {
         let most = Most::of(&self.budget, self.pool(self.jobs[index].policy.pool.as_deref()))?;
         let (claim, source) = self.claim_of(index, raised);
-        (claim > most.bytes).then(|| never(claim, &most, source))
+        (claim > most.bytes).then(|| never(claim, &most, source, &self.budget))
     }
 
     /// A run that waits for memory does so no longer.
@@ -320,6 +316,15 @@ impl Engine {
 fn gives_up_at(run: &Run) -> Option<Mono> {
     let turn = run.turn.filter(|_| run.hold.is_some() && !run.is_active())?;
     Some(turn.since.mono.plus_ms(run.policy.queue_timeout_ms?))
+}
+
+/// A run whose turn has come by the rules of its job.
+struct Candidate {
+    run: RunId,
+    /// Where its job is.
+    job: usize,
+    /// The least comes first.
+    rank: i128,
 }
 
 /// Whether a run's turn has come among those of its job.
