@@ -47,8 +47,8 @@ pub(super) async fn latest_kill(live: &Live) -> Option<Kill> {
 pub(super) fn named(victim: &Victim) -> String {
     let Victim { name, pid, anon_bytes } = victim;
     match anon_bytes {
-        Some(bytes) => format!("{name} (pid {pid}, {})", Bytes(whole(*bytes))),
-        None => format!("{name} (pid {pid})"),
+        Some(bytes @ 1..) => format!("{name} (pid {pid}, {})", Bytes(whole(*bytes))),
+        Some(0) | None => format!("{name} (pid {pid})"),
     }
 }
 
@@ -67,6 +67,9 @@ mod tests {
         let victim = |anon_bytes| named(&Victim { name: "python3".into(), pid: 1234, anon_bytes });
         assert_eq!(victim(Some(502_000 << 10)), "python3 (pid 1234, 490M)");
         assert_eq!(victim(Some(88 << 10)), "python3 (pid 1234, 88K)");
-        assert_eq!(victim(None), "python3 (pid 1234)");
+        assert_eq!(
+            (victim(None), victim(Some(0))),
+            ("python3 (pid 1234)".into(), "python3 (pid 1234)".into())
+        );
     }
 }

@@ -1,8 +1,6 @@
 //! Whose want of memory it was that a run was killed: its own limit's, that of all runs together, or the host's. Only the
 //! first is an `oom-kill`; in each case the log names the victim.
 
-use std::process::{Child, Command, Stdio};
-
 use serde_json::{Value, json};
 
 use crate::cgroups::Before;
@@ -67,36 +65,14 @@ fn the_limit_of_all_runs_together() {
         drop(limit);
         before.is_back(&line);
         names("dd", &cursor);
-        assert!(line["peak_total_bytes"].as_u64().is_none_or(|bytes| bytes <= 64 << 20), "{line}");
+        // The kernel counts in advance at the leaf what it then does not get above.
+        assert!(line["peak_total_bytes"].as_u64().is_none_or(|bytes| bytes <= 72 << 20), "{line}");
         is_killed_for("above", &line);
     }
 }
 
-/// Processes outside of ebb that together take more than the memory there is (neither alone would be given it), and are the
-/// next to go after what asks to be the first.
-struct Gluttons(Vec<Child>);
-
-impl Gluttons {
-    fn eat() -> Self {
-        let line = "echo 900 >/proc/self/oom_score_adj && exec dd if=/dev/zero of=/dev/null bs=1200M";
-        let spawn = || {
-            let mut command = Command::new("sh");
-            command.args(["-c", line]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            command.spawn().unwrap()
-        };
-        Self(vec![spawn(), spawn()])
-    }
-}
-
-impl Drop for Gluttons {
-    fn drop(&mut self) {
-        for glutton in &mut self.0 {
-            let _ = glutton.kill();
-            let _ = glutton.wait();
-        }
-    }
-}
-
+/// A host that runs out of memory by being filled turns its pages over for minutes first, where its processor is emulated. So
+/// the kernel is told to do what it does then (Documentation/admin-guide/sysrq.rst, `f`): the same choice, the same kill.
 #[test]
 fn the_hosts_own_want() {
     let cursor = journal_cursor();
@@ -104,9 +80,8 @@ fn the_hosts_own_want() {
     let job = Job::new("bystander", job);
     let run = job.demand();
     wait_until("the bystander runs", || !sh("pgrep -f '^sleep 654'").out.is_empty());
-    let gluttons = Gluttons::eat();
+    std::fs::write("/proc/sysrq-trigger", "f").unwrap();
     let line = job.wait(run);
-    drop(gluttons);
     names("sleep", &cursor);
     is_killed_for("host", &line);
 }

@@ -83,6 +83,16 @@ fn the_lines_have_been_the_same_for_long() {
         ],
     );
     assert_eq!(above, kill(OomCause::Above, "dd", 387, 65192));
+    let host = search(
+        "/system.slice/ebb-runs.service/ebb-7fe56c2b/run-2",
+        &[
+            "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,\
+             task_memcg=/system.slice/ebb-runs.service/ebb-7fe56c2b/run-2,task=sleep,pid=377,uid=0",
+            "Out of memory: Killed process 377 (sleep) total-vm:3012kB, anon-rss:0kB, file-rss:1804kB, shmem-rss:0kB, \
+             UID:0 pgtables:48kB oom_score_adj:1000",
+        ],
+    );
+    assert_eq!(host, kill(OomCause::Host, "sleep", 377, 0));
 }
 
 #[test]
