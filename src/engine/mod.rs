@@ -150,7 +150,7 @@ impl Engine {
             Event::Recorded { run } => self.recorded(now, run, &mut out),
             Event::NotRecorded { run } => self.runs.retain(|r| r.id != run),
             Event::NotDurable { run } => self.not_durable(now, run, &mut out),
-            Event::Budget(budget) => self.set_budget(now, budget, &mut out),
+            Event::Budget(budget) => self.set_budget(budget, &mut out),
             Event::Room(room) => self.admit(now, &room, &mut out),
             Event::Pressure => self.pressed(now, &mut out),
             Event::Shutdown => self.shut_down(now, &mut out),

@@ -83,6 +83,11 @@ impl Run {
         self.is_recorded && !self.is_active() && !self.is_backing_off(now)
     }
 
+    /// Forgets what it waited for, and for how long.
+    pub(super) fn waits_for_no_room(&mut self) {
+        (self.turn, self.hold) = (None, None);
+    }
+
     /// When its program started, where it has.
     pub(super) fn since(&self) -> Option<Since> {
         match self.state {

@@ -43,18 +43,15 @@ impl Turn {
 }
 
 impl Engine {
-    /// Memory is given out by these rules from now on.
-    pub(super) fn set_budget(&mut self, now: Now, budget: Budget, out: &mut Vec<Effect>) {
+    /// Memory is given out by these rules from the load on that follows. Nothing is started before: the definitions, and the
+    /// pools that they name, are those of the load.
+    pub(super) fn set_budget(&mut self, budget: Budget, out: &mut Vec<Effect>) {
         self.budget = budget;
         if self.budget.pressure.is_none() {
-            self.pressure = None;
+            self.release_pressure(out);
         }
-        self.ask_for_room(now, out);
         if !self.is_limited() {
-            let names: Vec<_> = self.jobs.iter().map(|job| Rc::clone(&job.name)).collect();
-            for name in names {
-                self.pump(&name, now, out);
-            }
+            self.runs.iter_mut().filter(|run| !run.is_active()).for_each(Run::waits_for_no_room);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::budget::Pool;
 use crate::engine::tests::{Rig, ends, loaded, policy, skips, starts};
-use crate::engine::{Event, Exit, Loaded, Policy, Reply};
+use crate::engine::{DefinitionRef, Event, Exit, Loaded, Policy, Reply};
 use crate::job::OnOom;
 use crate::journal::record::{Event as Recorded, Usage};
 use crate::words::OomCause;
@@ -30,6 +30,13 @@ fn with(jobs: Vec<Loaded>, budget: Budget) -> Rig {
     let mut rig = Rig::new(jobs);
     rig.send(Event::Budget(budget));
     rig
+}
+
+/// Another budget and other jobs, as the shell puts them into force.
+fn reload(rig: &mut Rig, jobs: Vec<Loaded>, budget: Budget) -> Vec<Effect> {
+    let mut effects = rig.send(Event::Budget(budget));
+    effects.extend(rig.send(Event::Load(jobs)));
+    effects
 }
 
 fn why(rig: &Rig, job: &str) -> crate::engine::Waits {
@@ -112,14 +119,30 @@ fn a_run_that_could_never_start_is_refused_at_once_with_the_reason() {
 
 #[test]
 fn what_waits_and_can_never_start_any_more_after_a_reload_does_not_wait_for_ever() {
-    let mut rig = rig(&[("a", 600), ("b", 500)], budget(1000));
+    let jobs = || vec![loaded("a", claiming(600)), loaded("b", claiming(500))];
+    let mut rig = with(jobs(), budget(1000));
     rig.demand("a");
     rig.demand("b");
-    let ended = ends(&rig.send(Event::Budget(budget(400))));
+    let ended = ends(&reload(&mut rig, jobs(), budget(400)));
     assert_eq!(
         (ended[0].id, ended[0].outcome, ended[0].reason),
         (2, Outcome::Skipped, Some(SkipReason::Memory))
     );
+}
+
+#[test]
+fn what_a_larger_budget_or_none_lets_start_starts_by_the_definition_that_came_with_it() {
+    let definition = DefinitionRef { offset: 7, length: 9 };
+    for larger in [budget(2000), Budget::default()] {
+        let mut rig = rig(&[("a", 600), ("b", 500)], budget(1000));
+        rig.demand("a");
+        rig.demand("b");
+        assert!(rig.send(Event::Budget(larger)).is_empty(), "the shell has the new definitions already");
+        let jobs = vec![loaded("a", claiming(600)), Loaded { definition, ..loaded("b", claiming(500)) }];
+        let effects = rig.send(Event::Load(jobs));
+        let of = |e: &Effect| if let Effect::Start(o) = e { Some((o.run, o.definition)) } else { None };
+        assert_eq!(effects.iter().filter_map(of).collect::<Vec<_>>(), [(2, definition)]);
+    }
 }
 
 #[test]
