@@ -116,7 +116,8 @@ impl Engine {
             active += 1;
         }
         for id in due {
-            let claim = self.claim_of(index, None).0;
+            let raised = self.run_mut(id).and_then(|run| run.raised_max);
+            let claim = self.claim_of(index, raised).0;
             self.begin(index, id, claim, now, out);
         }
     }

@@ -617,6 +617,7 @@ pub(super) fn restored(journal: &State) -> Restored {
         jobs: journal.jobs.values().cloned().collect(),
         runs: journal.runs.values().map(run).collect(),
         next_run: journal.next_run,
+        carried: super::Carried::default(),
     }
 }
 

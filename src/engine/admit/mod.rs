@@ -10,6 +10,8 @@ mod pressure;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -8,38 +8,38 @@ use crate::job::OnOom;
 use crate::journal::record::{Event as Recorded, Usage};
 use crate::words::OomCause;
 
-const MIB: u64 = 1 << 20;
-const MINUTE: u64 = 60_000;
-const NONE: [RunId; 0] = [];
+pub(super) const MIB: u64 = 1 << 20;
+pub(super) const MINUTE: u64 = 60_000;
+pub(super) const NONE: [RunId; 0] = [];
 
-fn claiming(mib: u64) -> Policy {
+pub(super) fn claiming(mib: u64) -> Policy {
     Policy { claim: Some(mib * MIB), ..policy() }
 }
 
-fn budget(mib: u64) -> Budget {
+pub(super) fn budget(mib: u64) -> Budget {
     Budget { memory: Some(mib * MIB), ..Budget::default() }
 }
 
 /// Jobs that claim so many mebibytes each, and a budget.
-fn rig(jobs: &[(&str, u64)], budget: Budget) -> Rig {
+pub(super) fn rig(jobs: &[(&str, u64)], budget: Budget) -> Rig {
     let jobs: Vec<Loaded> = jobs.iter().map(|(name, mib)| loaded(name, claiming(*mib))).collect();
     with(jobs, budget)
 }
 
-fn with(jobs: Vec<Loaded>, budget: Budget) -> Rig {
+pub(super) fn with(jobs: Vec<Loaded>, budget: Budget) -> Rig {
     let mut rig = Rig::new(jobs);
     rig.send(Event::Budget(budget));
     rig
 }
 
 /// Another budget and other jobs, as the shell puts them into force.
-fn reload(rig: &mut Rig, jobs: Vec<Loaded>, budget: Budget) -> Vec<Effect> {
+pub(super) fn reload(rig: &mut Rig, jobs: Vec<Loaded>, budget: Budget) -> Vec<Effect> {
     let mut effects = rig.send(Event::Budget(budget));
     effects.extend(rig.send(Event::Load(jobs)));
     effects
 }
 
-fn why(rig: &Rig, job: &str) -> crate::engine::Waits {
+pub(super) fn why(rig: &Rig, job: &str) -> crate::engine::Waits {
     let view = rig.engine.job(rig.engine.job_index(job).unwrap()).unwrap();
     view.runs.iter().find_map(|run| run.waits.clone()).expect("it waits")
 }
