@@ -104,9 +104,12 @@ fn a_low_priority_comes_first_in_the_end() {
 fn a_run_that_could_never_start_is_refused_at_once_with_the_reason() {
     let mut rig = rig(&[("a", 1001)], budget(1000));
     let effects = rig.demand("a");
-    let refused = effects.iter().find_map(|effect| match effect {
-        Effect::Reply { reply: Reply::NeverFits { why }, .. } => Some(why.clone()),
-        _ => None,
+    let refused = effects.iter().find_map(|effect| {
+        if let Effect::Reply { reply: Reply::NeverFits { why }, .. } = effect {
+            Some(why.clone())
+        } else {
+            None
+        }
     });
     assert_eq!(
         refused.unwrap(),
@@ -361,4 +364,13 @@ fn a_run_claims_what_is_declared_else_learned_else_its_limit_else_the_unknown() 
     assert_eq!(claim(&declared, &learned, None, unknown), (100 * MIB, ClaimSource::Declared));
     assert_eq!(claim(&limited, &learned, None, unknown), (66 * MIB, ClaimSource::Learned));
     assert_eq!(claim(&policy(), &learned, None, unknown), (66 * MIB, ClaimSource::Learned));
+}
+
+#[test]
+fn figures_that_do_not_fit_do_not_look_as_if_they_did() {
+    let job = |name: &str, bytes| loaded(name, Policy { claim: Some(bytes), ..policy() });
+    let mut rig = with(vec![job("a", 500 * MIB + 1), job("b", 500 * MIB)], budget(1000));
+    rig.demand("a");
+    rig.demand("b");
+    assert_eq!(why(&rig, "b").sentence, "needs 500M of the budget of 1000M, 499M is free");
 }
