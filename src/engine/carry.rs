@@ -48,7 +48,9 @@ struct CarriedRun {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct CarriedTurn {
     run: RunId,
-    /// Since when, by both clocks.
+    /// When its turn came.
+    came_ms: u64,
+    /// Since when it has waited, by both clocks.
     since: Wall,
     since_ms: u64,
 }
@@ -90,8 +92,8 @@ impl Engine {
             })
         };
         let turn = |run: &super::run::Run| {
-            let Turn { since } = run.turn.filter(|_| !run.is_active())?;
-            Some(CarriedTurn { run: run.id, since: since.wall, since_ms: since.mono.0 })
+            let Turn { came, since } = run.turn.filter(|_| !run.is_active())?;
+            Some(CarriedTurn { run: run.id, came_ms: came.0, since: since.wall, since_ms: since.mono.0 })
         };
         Carried {
             next: self.jobs.iter().filter_map(next).collect(),
@@ -115,9 +117,10 @@ impl Engine {
             let pressure = carried.pressure;
             self.pressure = pressure.map(|(since, until)| Pressure { since, until: Mono(until) });
         }
-        for CarriedTurn { run, since, since_ms } in carried.turns {
+        for CarriedTurn { run, came_ms, since, since_ms } in carried.turns {
             if let Some(run) = self.run_mut(run).filter(|run| !run.is_active()) {
-                run.turn = Some(Turn { since: Now { wall: since, mono: Mono(since_ms) } });
+                let since = Now { wall: since, mono: Mono(since_ms) };
+                run.turn = Some(Turn { came: Mono(came_ms), since });
             }
         }
         for (name, slot, at) in carried.next {

@@ -135,7 +135,7 @@ impl Engine {
                 self.demand(now, client, &job, payload, uid, &mut out);
             }
             Event::Stop { client, target } => self.stop(now, client, target, &mut out),
-            Event::Pause { client, job } => self.pause(client, &job, &mut out),
+            Event::Pause { client, job } => self.pause(now, client, &job, &mut out),
             Event::Resume { client, job } => self.resume(now, client, &job, &mut out),
             Event::Started { run, process, enforcement, cgroups } => {
                 self.started(now, run, process, enforcement, cgroups, &mut out);

@@ -31,16 +31,29 @@ use ledger::{Active, Ask, Ledger, Short};
 pub(super) use hold::{Hold, Most, Why, never};
 pub(super) use pressure::Pressure;
 
-/// Since when a run has waited for nothing but room: by both clocks, for people and for the rank.
+/// Since when a run has waited for nothing but room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn {
+    /// When its turn came, for the rank: kept while its start is put off.
+    pub(super) came: Mono,
+    /// Since when it has waited without a break, by both clocks.
     pub(super) since: Now,
 }
 
 impl Turn {
+    const fn new(now: Now) -> Self {
+        Self { came: now.mono, since: now }
+    }
+
+    /// It waits for something else first, until then.
+    pub(super) fn put_off(&mut self, now: Now, delay_ms: u64) {
+        let wall = now.wall.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+        self.since = Now { wall, mono: now.mono.plus_ms(delay_ms) };
+    }
+
     /// What runs are ranked by, the least first: when it came, and the earlier the higher its priority is.
     fn rank(self, priority: i8) -> i128 {
-        i128::from(self.since.mono.0) - i128::from(priority) * i128::from(limits::PRIORITY_STEP_MS)
+        i128::from(self.came.0) - i128::from(priority) * i128::from(limits::PRIORITY_STEP_MS)
     }
 }
 
@@ -113,6 +126,8 @@ impl Engine {
         }
         if is_short_of_host {
             self.look_again(now.mono, !started.is_empty());
+        } else {
+            self.look_pause_ms = 0;
         }
     }
 
@@ -132,7 +147,7 @@ impl Engine {
 
     fn hold(&mut self, id: RunId, why: Why, now: Now) {
         if let Some(run) = self.run_mut(id) {
-            let since = run.turn.get_or_insert(Turn { since: now }).since.wall;
+            let since = run.turn.get_or_insert(Turn::new(now)).since.wall;
             run.hold = Some(Box::new(Hold { since, why }));
         }
     }
@@ -140,10 +155,16 @@ impl Engine {
     /// The runs whose turn has come by the rules of their own jobs, the first in rank first.
     fn ranked(&mut self, now: Now) -> Vec<(i128, RunId)> {
         let candidates = self.candidates(now.mono);
+        for (position, run) in self.runs.iter_mut().enumerate() {
+            // What waits for something else no longer waits for room.
+            if !run.is_active() && !run.is_put_off() && candidates.binary_search(&position).is_err() {
+                run.waits_for_no_room();
+            }
+        }
         let mut ranked = Vec::with_capacity(candidates.len());
         for position in candidates {
             let run = &mut self.runs[position];
-            let turn = *run.turn.get_or_insert(Turn { since: now });
+            let turn = *run.turn.get_or_insert(Turn::new(now));
             let (id, job) = (run.id, Rc::clone(&run.job));
             let priority = self.find(&job).map_or(0, |index| self.jobs[index].policy.priority);
             ranked.push((turn.rank(priority), id));
@@ -196,6 +217,7 @@ impl Engine {
                 claim: run.claim,
                 pool: self.pool(run.policy.pool.as_deref()),
                 ends: self.likely_end(run, now),
+                of_host: 0,
             })
             .collect()
     }
@@ -230,7 +252,7 @@ impl Engine {
     fn asked(&self, index: usize, run: &Run, now: Mono) -> Ask {
         let job = &self.jobs[index];
         let pool = self.pool(job.policy.pool.as_deref());
-        let waited_ms = run.turn.map_or(0, |turn| now.0.saturating_sub(turn.since.mono.0));
+        let waited_ms = run.turn.map_or(0, |turn| now.0.saturating_sub(turn.came.0));
         Ask {
             run: run.id,
             claim: self.claim_of(index, run.raised_max).0,
