@@ -147,11 +147,11 @@ impl Shell {
         } else {
             Refused::Names(self.refused.iter().cloned().collect())
         };
+        let (carried, over) = over.unwrap_or_default();
+        self.engine.carry_on(carried);
         self.budget_in_force(budget);
         self.handle(Event::Refused(refused));
         self.handle(Event::Load(jobs));
-        let (carried, over) = over.unwrap_or_default();
-        self.engine.carry_on(carried);
         self.warn_of_unheld_limits();
         for (run, start) in known.under_way() {
             let id = run.queued.id;
@@ -315,5 +315,6 @@ fn restored(known: &State) -> Restored {
         jobs: known.jobs.values().cloned().collect(),
         runs: known.runs.values().map(run).collect(),
         next_run: known.next_run,
+        carried: Carried::default(),
     }
 }

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Mono, Wall};
+use crate::clock::{Mono, Now, Wall};
 use crate::journal::record::RunId;
 
 use super::Engine;
+use super::admit::{Pressure, Turn};
 use super::job::Next;
 use super::policy::Policy;
 use super::run::State;
@@ -20,6 +21,13 @@ pub struct Carried {
     next: Vec<(String, Wall, Wall)>,
     /// Runs whose program runs.
     runs: Vec<CarriedRun>,
+    /// Runs that wait for nothing but room.
+    #[serde(default)]
+    turns: Vec<CarriedTurn>,
+    /// Where starts are held back because the host stands still for memory: since when, and until when at least, in
+    /// milliseconds since boot.
+    #[serde(default)]
+    pressure: Option<(Wall, u64)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,9 +37,22 @@ struct CarriedRun {
     since_ms: u64,
     /// The policy that it was started with, which a reload may have changed for later runs.
     policy: Policy,
+    /// Bytes that it claims; an earlier form does not say.
+    #[serde(default)]
+    claim: Option<u64>,
     /// Where it is being ended.
     #[serde(default)]
     end: Option<End>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct CarriedTurn {
+    run: RunId,
+    /// When its turn came.
+    came_ms: u64,
+    /// Since when it has waited, by both clocks.
+    since: Wall,
+    since_ms: u64,
 }
 
 /// When what is being ended is ended for good.
@@ -60,6 +81,7 @@ impl Engine {
                 run: run.id,
                 since_ms: since.mono.0,
                 policy: (*run.policy).clone(),
+                claim: Some(run.claim),
                 end: match run.state {
                     State::Stopping { kill_at, .. } => Some(kill_at.map_or(End::Done, |at| End::At(at.0))),
                     State::Running { .. }
@@ -69,21 +91,45 @@ impl Engine {
                 },
             })
         };
+        let turn = |run: &super::run::Run| {
+            let Turn { came, since } = run.turn.filter(|_| !run.is_active())?;
+            Some(CarriedTurn { run: run.id, came_ms: came.0, since: since.wall, since_ms: since.mono.0 })
+        };
         Carried {
             next: self.jobs.iter().filter_map(next).collect(),
             runs: self.runs.iter().filter_map(run).collect(),
+            turns: self.runs.iter().filter_map(turn).collect(),
+            pressure: self.pressure.map(|pressure| (pressure.since, pressure.until.0)),
         }
     }
 
-    /// Goes on with what an ebbd on the same boot has handed over. Comes after the first load.
+    /// Goes on with what an ebbd on the same boot has handed over. Comes before the first load, so that nothing is decided
+    /// without it.
     pub fn carry_on(&mut self, carried: Carried) {
+        if let Some(restored) = &mut self.restored {
+            restored.carried = carried;
+        }
+    }
+
+    /// Takes it in with the first load.
+    pub(super) fn take_in(&mut self, carried: Carried) {
+        if self.budget.pressure.is_some() {
+            let pressure = carried.pressure;
+            self.pressure = pressure.map(|(since, until)| Pressure { since, until: Mono(until) });
+        }
+        for CarriedTurn { run, came_ms, since, since_ms } in carried.turns {
+            if let Some(run) = self.run_mut(run).filter(|run| !run.is_active()) {
+                let since = Now { wall: since, mono: Mono(since_ms) };
+                run.turn = Some(Turn { came: Mono(came_ms), since });
+            }
+        }
         for (name, slot, at) in carried.next {
             let job = self.find(&name).map(|index| &mut self.jobs[index]);
             if let Some(job) = job.filter(|job| job.starts_by_itself()) {
                 job.next = Some(Next { slot, at });
             }
         }
-        for CarriedRun { run, since_ms, policy, end } in carried.runs {
+        for CarriedRun { run, since_ms, policy, claim, end } in carried.runs {
             let Some(run) = self.run_mut(run) else { continue };
             match &mut run.state {
                 State::Running { since, deadline } => {
@@ -101,6 +147,7 @@ impl Engine {
                 State::Waiting { .. } | State::PutOff { .. } | State::Starting { .. } => continue,
             }
             run.policy = Rc::new(policy);
+            run.claim = claim.unwrap_or(run.claim);
         }
     }
 

@@ -84,7 +84,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn pause(&mut self, client: ClientId, job: &str, out: &mut Vec<Effect>) {
+    pub(super) fn pause(&mut self, now: Now, client: ClientId, job: &str, out: &mut Vec<Effect>) {
         let reply = match self.find(job) {
             None => Reply::NoSuchJob { job: job.to_owned() },
             Some(index) => {
@@ -93,6 +93,11 @@ impl Engine {
                     paused.facts.paused = true;
                     paused.next = None;
                     out.push(Effect::Record(Recorded::Paused { job: job.to_owned() }));
+                    // A retry that is held back now keeps no memory from others.
+                    let retries = |run: &&mut Run| *run.job == *job && run.trigger == Trigger::Retry;
+                    let retries = self.runs.iter_mut().filter(retries).filter(|run| !run.is_active());
+                    retries.for_each(Run::waits_for_no_room);
+                    self.ask_for_room(now, out);
                 }
                 Reply::Done
             }

@@ -153,7 +153,8 @@ pub enum Event {
         /// Which run.
         run: RunId,
     },
-    /// Memory is given out by these rules from now on: at start before the first load, and after each reload.
+    /// Memory is given out by these rules from the next [`Event::Load`] on, which comes right after: at start, and at each
+    /// reload that could read them.
     Budget(Budget),
     /// The answer to [`super::Effect::Look`].
     Room(Room),

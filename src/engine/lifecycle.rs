@@ -116,7 +116,8 @@ impl Engine {
             active += 1;
         }
         for id in due {
-            let claim = self.claim_of(index, None).0;
+            let raised = self.run_mut(id).and_then(|run| run.raised_max);
+            let claim = self.claim_of(index, raised).0;
             self.begin(index, id, claim, now, out);
         }
     }
@@ -128,7 +129,7 @@ impl Engine {
         let deadline = policy.timeout_ms.map(|ms| now.mono.plus_ms(ms));
         run.policy = policy;
         run.claim = claim;
-        (run.turn, run.hold) = (None, None);
+        run.hold = None;
         run.state = State::Starting { stop: None, deadline };
         out.push(Effect::Start(Box::new(Order {
             run: id,
@@ -155,7 +156,7 @@ impl Engine {
         let State::Starting { stop, .. } = run.state else { return };
         let since = Since { wall: now.wall, mono: now.mono };
         run.enforcement = enforcement;
-        (run.put_off, run.lacks) = (0, None);
+        (run.put_off, run.lacks, run.turn) = (0, None, None);
         run.state = State::Running { since, deadline: run.policy.timeout_ms.map(|ms| now.mono.plus_ms(ms)) };
         let job = run.job.to_string();
         out.push(Effect::Record(Recorded::Started(Started {
@@ -182,10 +183,13 @@ impl Engine {
     pub(super) fn start_put_off(&mut self, now: Now, id: RunId, lacks: &str, out: &mut Vec<Effect>) {
         let Some(run) = self.run_mut(id) else { return };
         let State::Starting { stop, .. } = run.state else { return };
-        let delay_ms = limits::START_AGAIN_MIN_MS << run.put_off.min(16);
+        let delay_ms = (limits::START_AGAIN_MIN_MS << run.put_off.min(16)).min(limits::START_AGAIN_MAX_MS);
         run.put_off += 1;
         run.lacks = Some(lacks.into());
-        run.state = State::PutOff { until: Some(now.mono.plus_ms(delay_ms.min(limits::START_AGAIN_MAX_MS))) };
+        run.state = State::PutOff { until: Some(now.mono.plus_ms(delay_ms)) };
+        if let Some(turn) = &mut run.turn {
+            turn.put_off(now, delay_ms);
+        }
         let job = Rc::clone(&run.job);
         if self.find(&job).is_none() && !self.refused.has(&job) {
             self.drop_runs_without_job(now, out);
@@ -199,6 +203,9 @@ impl Engine {
             self.finish(id, end, now, out);
         } else if self.shutdown != Shutdown::No && self.is_idle() {
             out.push(Effect::Exit); // The next ebbd starts it.
+        } else {
+            // What it had claimed others may have meanwhile.
+            self.ask_for_room(now, out);
         }
     }
 

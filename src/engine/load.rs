@@ -22,6 +22,8 @@ pub struct Restored {
     pub runs: Vec<RestoredRun>,
     /// The next run's number.
     pub next_run: RunId,
+    /// What the ebbd before has handed over, where this is no start.
+    pub carried: super::Carried,
 }
 
 /// A run that the journal knows and that has not ended.
@@ -40,11 +42,12 @@ pub struct RestoredRun {
 impl Engine {
     pub(super) fn load(&mut self, now: Now, loaded: Vec<Loaded>, out: &mut Vec<Effect>) {
         let restored = self.restored.take();
-        let is_first = restored.is_some();
+        let (is_first, mut carried) = (restored.is_some(), None);
         let known = std::mem::take(&mut self.jobs);
         let mut facts = std::mem::take(&mut self.absent);
         if let Some(restored) = restored {
             facts = restored.jobs;
+            carried = Some(restored.carried);
             self.runs = restored.runs.into_iter().map(|run| restore(run, now)).collect();
         }
         facts.sort_by(|a, b| a.job.cmp(&b.job));
@@ -75,6 +78,11 @@ impl Engine {
             out.push(Effect::Record(Recorded::JobRemoved { job: name }));
         }
         self.drop_runs_without_job(now, out);
+        if let Some(carried) = carried {
+            self.take_over();
+            self.take_in(carried);
+            self.end_what_was_to_end(now, out);
+        }
         self.after_load(is_first, now, out);
     }
 
@@ -120,10 +128,6 @@ impl Engine {
     }
 
     fn after_load(&mut self, is_first: bool, now: Now, out: &mut Vec<Effect>) {
-        if is_first {
-            self.take_over();
-            self.end_what_was_to_end(now, out);
-        }
         for index in 0..self.jobs.len() {
             let job = &self.jobs[index];
             let (name, policy) = (Rc::clone(&job.name), Rc::clone(&job.policy));
@@ -151,7 +155,9 @@ impl Engine {
             let run = &self.runs[position];
             let index = self.find(&run.job);
             // What it claimed is reckoned anew; nobody has written it down.
-            let claim = index.filter(|_| run.is_active()).map_or(0, |i| self.claim_of(i, run.raised_max).0);
+            let of_lost = || run.raised_max.unwrap_or(self.budget.unknown);
+            let claim = index.map_or_else(of_lost, |i| self.claim_of(i, run.raised_max).0);
+            let claim = if run.is_active() { claim } else { 0 };
             let policy = index.map_or_else(|| Rc::clone(&run.policy), |i| Rc::clone(&self.jobs[i].policy));
             let run = &mut self.runs[position];
             run.claim = claim;

@@ -138,7 +138,7 @@ impl Engine {
                 self.demand(now, client, &job, payload, uid, &mut out);
             }
             Event::Stop { client, target } => self.stop(now, client, target, &mut out),
-            Event::Pause { client, job } => self.pause(client, &job, &mut out),
+            Event::Pause { client, job } => self.pause(now, client, &job, &mut out),
             Event::Resume { client, job } => self.resume(now, client, &job, &mut out),
             Event::Started { run, process, enforcement, cgroups } => {
                 self.started(now, run, process, enforcement, cgroups, &mut out);
@@ -153,7 +153,7 @@ impl Engine {
             Event::Recorded { run } => self.recorded(now, run, &mut out),
             Event::NotRecorded { run } => self.runs.retain(|r| r.id != run),
             Event::NotDurable { run } => self.not_durable(now, run, &mut out),
-            Event::Budget(budget) => self.set_budget(now, budget, &mut out),
+            Event::Budget(budget) => self.set_budget(budget, &mut out),
             Event::Room(room) => self.admit(now, &room, &mut out),
             Event::Pressure => self.pressed(now, &mut out),
             Event::Shutdown => self.shut_down(now, &mut out),

@@ -94,13 +94,35 @@ impl Shared {
 
 impl Policy {
     fn hash(&self) -> u64 {
-        let Self { enabled, scheduled, every_ms, at_start, jitter_ms, catch_up, overlap, .. } = self;
-        let Self { queue_limit, max_parallel, timeout_ms, grace_ms, retry, success_codes, .. } = self;
+        // Each by its name, so that a new one can't be forgotten.
+        let Self {
+            enabled,
+            scheduled,
+            every_ms,
+            at_start,
+            jitter_ms,
+            catch_up,
+            overlap,
+            queue_limit,
+            max_parallel,
+            timeout_ms,
+            grace_ms,
+            retry,
+            success_codes,
+            priority,
+            pool,
+            queue_timeout_ms,
+            memory_max,
+            claim,
+            on_oom,
+        } = self;
         let Retry { attempts, delay_ms, backoff, max_delay_ms } = retry;
         let mut hasher = DefaultHasher::new();
         (enabled, scheduled, every_ms, at_start, jitter_ms, catch_up, overlap).hash(&mut hasher);
         (queue_limit, max_parallel, timeout_ms, grace_ms, success_codes).hash(&mut hasher);
         (attempts, delay_ms, backoff.to_bits(), max_delay_ms).hash(&mut hasher);
+        (priority, pool, queue_timeout_ms, memory_max, claim).hash(&mut hasher);
+        (on_oom.retry, on_oom.grow_milli, on_oom.up_to).hash(&mut hasher);
         hasher.finish()
     }
 
@@ -168,6 +190,24 @@ impl Policy {
             memory_max: None,
             claim: None,
             on_oom: OnOom::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_that_differ_in_their_memory_alone_share_what_is_equal() {
+        let with = |mib: u64| Policy { memory_max: Some(mib), claim: Some(mib), ..Policy::of_a_lost_job() };
+        let mut shared = Shared::default();
+        let first: Vec<_> = (0..50).map(|mib| shared.share(with(mib))).collect();
+        for (mib, policy) in (0..50).zip(&first) {
+            assert!(
+                Rc::ptr_eq(policy, &shared.share(with(mib))),
+                "each job of {mib} would have one of its own"
+            );
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Run {
     pub(super) lacks: Option<Box<str>>,
     /// Bytes that it claims, once it has begun.
     pub(super) claim: u64,
-    /// Since when it has waited for nothing but room.
+    /// Since when it has waited for nothing but room; kept until it runs.
     pub(super) turn: Option<Turn>,
     /// Why there is none.
     pub(super) hold: Option<Box<Hold>>,
@@ -81,6 +81,16 @@ impl Run {
     /// Whether it waits for nothing but room.
     pub(super) fn is_ready(&self, now: Mono) -> bool {
         self.is_recorded && !self.is_active() && !self.is_backing_off(now)
+    }
+
+    /// Whether it waits until its start is tried again.
+    pub(super) fn is_put_off(&self) -> bool {
+        matches!(self.state, State::PutOff { until: Some(_) })
+    }
+
+    /// Forgets what it waited for, and for how long.
+    pub(super) fn waits_for_no_room(&mut self) {
+        (self.turn, self.hold) = (None, None);
     }
 
     /// When its program started, where it has.

@@ -380,7 +380,9 @@ impl World {
 
     /// Whatever is started, no share is exceeded by it.
     fn check_shares(&self, run: RunId) {
-        for share in self.engine.shares() {
+        let pool = |run: RunId| self.jobs.iter().find(|j| self.engine.job_of(run) == Some(&*j.name));
+        let pool = pool(run).and_then(|job| job.policy.pool.as_deref());
+        for share in self.engine.shares().filter(|share| share.pool.is_none() || share.pool == pool) {
             let claim = self.engine.stray_runs().count();
             let is_over = share.memory.is_some_and(|memory| share.claimed > memory);
             assert!(!is_over || claim > 0, "run {run} starts beyond {share:?}");
@@ -485,6 +487,11 @@ impl World {
     }
 
     fn load_all(&mut self) {
+        if self.random.u8(..4) == 0 {
+            let is_none = self.random.u8(..4) == 0;
+            self.budget = if is_none { Budget::default() } else { random_budget(&mut self.random) };
+        }
+        self.send(Event::Budget(self.budget.clone()));
         self.send(Event::Refused(Refused::Names(Vec::new())));
         self.send(Event::Load(self.jobs.clone()));
     }
@@ -610,6 +617,7 @@ pub(super) fn restored(journal: &State) -> Restored {
         jobs: journal.jobs.values().cloned().collect(),
         runs: journal.runs.values().map(run).collect(),
         next_run: journal.next_run,
+        carried: super::Carried::default(),
     }
 }
 

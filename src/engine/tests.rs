@@ -9,8 +9,8 @@ use crate::journal::record::{
 use crate::words::{CatchUp, Enforcement, Outcome, Overlap, SkipReason, StopReason, Trigger};
 
 use super::{
-    DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored, Room,
-    Target,
+    Budget, DefinitionRef, Effect, Engine, Event, Exit, JobIndex, Loaded, Policy, Process, Reply, Restored,
+    Room, Target,
 };
 
 pub(super) const START: i64 = 1_800_000_000_000;
@@ -48,6 +48,11 @@ impl Rig {
 
     fn restored(jobs: Vec<Loaded>, restored: Restored) -> Self {
         let now = Now { wall: Wall(START), mono: Mono(1_000_000_000) };
+        Self::begun(now, jobs, restored, Budget::default())
+    }
+
+    /// An ebbd that begins with what the journal knew, and this budget.
+    pub(super) fn begun(now: Now, jobs: Vec<Loaded>, restored: Restored, budget: Budget) -> Self {
         let mut rig = Self {
             engine: Engine::new(restored, 7),
             now,
@@ -55,8 +60,20 @@ impl Rig {
             is_full: false,
             room: Room::default(),
         };
+        rig.send(Event::Budget(budget));
         rig.send(Event::Load(jobs));
         rig
+    }
+
+    /// What has been written down so far.
+    pub(super) fn journal(&self) -> State {
+        let mut journal = State::default();
+        for effect in &self.log {
+            if let Effect::Record(event) = effect {
+                journal.apply(&Record { at: self.now.wall, event: event.clone() });
+            }
+        }
+        journal
     }
 
     /// What the journal keeps of a job.
@@ -524,12 +541,7 @@ fn what_is_being_ended_keeps_its_time_in_the_ebbd_that_goes_on_and_an_older_form
     rig.demand("a");
     rig.started(1);
     rig.send(Event::Stop { client: 1, target: Target::Run(1) });
-    let log = rig.log.iter();
-    let mut journal = State::default();
-    for event in log.filter_map(|effect| if let Effect::Record(event) = effect { Some(event) } else { None })
-    {
-        journal.apply(&Record { at: rig.now.wall, event: event.clone() });
-    }
+    let journal = rig.journal();
     let run = &journal.runs[&1];
     let run = super::RestoredRun {
         queued_at: run.queued_at,
@@ -539,9 +551,8 @@ fn what_is_being_ended_keeps_its_time_in_the_ebbd_that_goes_on_and_an_older_form
     };
     let restored = Restored { runs: vec![run], next_run: 2, ..Restored::default() };
     let next = |carried: &serde_json::Value| {
-        let mut next = Rig::restored(graced(3_600_000), restored.clone());
-        next.engine.carry_on(serde_json::from_value(carried.clone()).unwrap());
-        next
+        let carried = serde_json::from_value(carried.clone()).unwrap();
+        Rig::restored(graced(3_600_000), Restored { carried, ..restored.clone() })
     };
     let mut carried = serde_json::to_value(rig.engine.carried()).unwrap();
     assert_eq!(next(&carried).pass(2_000), [Effect::Kill { run: 1 }]);
@@ -573,7 +584,8 @@ fn a_file_with_a_problem_at_the_start_loses_nothing_of_its_job() {
     let facts = rig.facts(0);
     let queued = Queued { uid: Some(0), ..Queued::plain(7, "a", Trigger::Manual) };
     let run = super::RestoredRun { queued_at: rig.now.wall, queued, started: None, stopping: None };
-    let mut engine = Engine::new(Restored { jobs: vec![facts], runs: vec![run], next_run: 8 }, 1);
+    let mut engine =
+        Engine::new(Restored { jobs: vec![facts], runs: vec![run], next_run: 8, ..Restored::default() }, 1);
     let _ = engine.handle(rig.now, Event::Refused(super::Refused::Names(vec!["a".into()])));
     assert_eq!(engine.handle(rig.now, Event::Load(Vec::new())), [], "nothing is removed, nothing is dropped");
     let _ = engine.handle(rig.now, Event::Refused(super::Refused::Names(Vec::new())));

@@ -75,19 +75,19 @@ fn sentence(short: &Short, behind: Option<&str>, budget: &Budget) -> String {
         |capacity: Option<u64>| capacity.map_or_else(String::new, |bytes| format!(" of {}", Bytes(bytes)));
     let there_is = match resource {
         Resource::Budget => {
-            format!("needs {} of the budget{}, {} is free", size(needs), of(budget.memory), size(free))
+            format!("needs {} of the budget{}, {} is free", size(needs), of(budget.memory), at_most(free))
         }
         Resource::Host => format!(
             "needs {} of the host's memory, {} is left for runs beside the reserve and what others will still take",
             size(needs),
-            size(free)
+            at_most(free)
         ),
         Resource::PoolMemory(index) => format!(
             "needs {} of pool {}{}, {} is free",
             size(needs),
             pool(index).map_or("", |pool| &pool.name),
             of(pool(index).and_then(|pool| pool.memory)),
-            size(free)
+            at_most(free)
         ),
         Resource::Runs => format!("needs one of the {} places for runs", budget.max_parallel.unwrap_or(0)),
         Resource::PoolRuns(index) => {
@@ -112,6 +112,12 @@ fn size(bytes: u64) -> Bytes {
     Bytes(if bytes >= MIB { bytes.div_ceil(MIB) * MIB } else { bytes })
 }
 
+/// The same of what is there, so that what does not fit never looks as if it did.
+fn at_most(bytes: u64) -> Bytes {
+    const MIB: u64 = 1 << 20;
+    Bytes(if bytes >= MIB { bytes / MIB * MIB } else { bytes })
+}
+
 /// The sentence about a run that could never start: it claims more than there can be.
 pub(in crate::engine) fn never(claim: u64, most: &Most, source: ClaimSource, budget: &Budget) -> String {
     let claims = match source {
@@ -125,7 +131,7 @@ pub(in crate::engine) fn never(claim: u64, most: &Most, source: ClaimSource, bud
         Bound::Host => "the host beside its reserve".to_owned(),
         Bound::Pool(index) => name(Resource::PoolMemory(index), budget),
     };
-    format!("it claims {} ({claims}), and {whose} has no more than {}", size(claim), size(most.bytes))
+    format!("it claims {} ({claims}), and {whose} has no more than {}", size(claim), at_most(most.bytes))
 }
 
 /// The most that a run can ever get.

@@ -3,7 +3,8 @@
 //!
 //! The rule is that of EASY backfilling (Lifka, "The ANL/IBM SP scheduling system", 1995), for several resources: the first
 //! ask that can't be met keeps what it needs for the moment at which it likely can. A later one passes only where it will
-//! have ended by then, or takes what is left over beside it. Once an ask is firm, only the latter.
+//! have ended by then, or takes what is left over beside it. Once an ask is firm, only the latter. What it would still lack
+//! after the end of every run, others on the host hold: for that nothing is kept, or nothing could start at all.
 
 use crate::clock::Mono;
 use crate::engine::budget::{Budget, Room};
@@ -32,6 +33,8 @@ pub(in crate::engine) struct Active {
     pub(in crate::engine) pool: Option<usize>,
     /// When it will likely have ended; none where nobody can tell.
     pub(in crate::engine) ends: Option<Mono>,
+    /// What the host gets back when it ends: what it has claimed, or has taken beyond that.
+    pub(in crate::engine) of_host: u64,
 }
 
 /// A run that wants to start.
@@ -91,6 +94,9 @@ pub(in crate::engine) struct Ledger {
 impl Ledger {
     /// The accounts with what `active` has claimed taken off.
     pub(in crate::engine) fn open(budget: &Budget, room: &Room, mut active: Vec<Active>) -> Self {
+        for run in &mut active {
+            run.of_host = run.claim.max(used(room, run.run));
+        }
         active.sort_by_key(|run| (run.ends.is_none(), run.ends));
         let mut ledger = Self { accounts: Vec::new(), active };
         ledger.add(Resource::Budget, budget.memory);
@@ -116,8 +122,7 @@ impl Ledger {
     fn add_host(&mut self, budget: &Budget, room: &Room) {
         let available = room.available.map(|bytes| bytes.saturating_sub(budget.reserve));
         let Some(left) = [available, room.headroom].into_iter().flatten().min() else { return };
-        let used = |run: RunId| room.used.iter().find(|(of, _)| *of == run).map_or(0, |(_, bytes)| *bytes);
-        let to_come = self.active.iter().map(|run| run.claim.saturating_sub(used(run.run)));
+        let to_come = self.active.iter().map(|run| run.claim.saturating_sub(used(room, run.run)));
         let free = left.saturating_sub(to_come.fold(0, u64::saturating_add));
         self.accounts.push(Account { resource: Resource::Host, free, kept: None });
     }
@@ -164,7 +169,7 @@ impl Ledger {
         let at = self
             .active
             .partition_point(|active| (active.ends.is_none(), active.ends) <= (ends.is_none(), ends));
-        self.active.insert(at, Active { run, claim, pool, ends });
+        self.active.insert(at, Active { run, claim, pool, ends, of_host: claim });
     }
 
     /// Keeps what a run needs, of all that nothing is kept of yet.
@@ -176,10 +181,13 @@ impl Ledger {
             return None;
         }
         let is_met = |account: &Account, freed: &[Active]| {
-            let freed = freed.iter().map(|run| share(account.resource, run.claim, run.pool));
+            let freed = freed.iter().map(|run| gives_back(account.resource, run));
             let free = freed.fold(account.free, u64::saturating_add);
             free.checked_sub(needs(account))
         };
+        if self.accounts.iter().any(|account| is_met(account, &self.active).is_none()) {
+            return None;
+        }
         let ended = (0..=self.active.len()).find(|count| {
             let freed = &self.active[..*count];
             freed.last().is_none_or(|last| last.ends.is_some())
@@ -211,6 +219,16 @@ impl Kept {
     }
 }
 
+/// What a run has taken of the host's memory, as last seen.
+fn used(room: &Room, run: RunId) -> u64 {
+    room.used.iter().find(|(of, _)| *of == run).map_or(0, |(_, bytes)| *bytes)
+}
+
+/// What there is more of a resource once a run has ended.
+const fn gives_back(resource: Resource, run: &Active) -> u64 {
+    if matches!(resource, Resource::Host) { run.of_host } else { share(resource, run.claim, run.pool) }
+}
+
 /// What a run takes of a resource.
 const fn share(resource: Resource, claim: u64, pool: Option<usize>) -> u64 {
     match (resource, pool) {
@@ -232,7 +250,7 @@ mod tests {
     }
 
     fn active(run: RunId, claim: u64, ends: Option<u64>) -> Active {
-        Active { run, claim, pool: None, ends: ends.map(Mono) }
+        Active { run, claim, pool: None, ends: ends.map(Mono), of_host: 0 }
     }
 
     fn ask(run: RunId, claim: u64, ends: Option<u64>) -> Ask {

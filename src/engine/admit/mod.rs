@@ -10,6 +10,8 @@ mod pressure;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble;
 
 use std::rc::Rc;
 
@@ -28,32 +30,42 @@ use ledger::{Active, Ask, Ledger, Short};
 pub(super) use hold::{Hold, Most, Why, never};
 pub(super) use pressure::Pressure;
 
-/// Since when a run has waited for nothing but room: by both clocks, for people and for the rank.
+/// Since when a run has waited for nothing but room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn {
+    /// When its turn came, for the rank: kept while its start is put off.
+    pub(super) came: Mono,
+    /// Since when it has waited without a break, by both clocks.
     pub(super) since: Now,
 }
 
 impl Turn {
+    const fn new(now: Now) -> Self {
+        Self { came: now.mono, since: now }
+    }
+
+    /// It waits for something else first, until then.
+    pub(super) fn put_off(&mut self, now: Now, delay_ms: u64) {
+        let wall = now.wall.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+        self.since = Now { wall, mono: now.mono.plus_ms(delay_ms) };
+    }
+
     /// What runs are ranked by, the least first: when it came, and the earlier the higher its priority is.
     fn rank(self, priority: i8) -> i128 {
-        i128::from(self.since.mono.0) - i128::from(priority) * i128::from(limits::PRIORITY_STEP_MS)
+        i128::from(self.came.0) - i128::from(priority) * i128::from(limits::PRIORITY_STEP_MS)
     }
 }
 
 impl Engine {
-    /// Memory is given out by these rules from now on.
-    pub(super) fn set_budget(&mut self, now: Now, budget: Budget, out: &mut Vec<Effect>) {
+    /// Memory is given out by these rules from the load on that follows. Nothing is started before: the definitions, and the
+    /// pools that they name, are those of the load.
+    pub(super) fn set_budget(&mut self, budget: Budget, out: &mut Vec<Effect>) {
         self.budget = budget;
         if self.budget.pressure.is_none() {
-            self.pressure = None;
+            self.release_pressure(out);
         }
-        self.ask_for_room(now, out);
         if !self.is_limited() {
-            let names: Vec<_> = self.jobs.iter().map(|job| Rc::clone(&job.name)).collect();
-            for name in names {
-                self.pump(&name, now, out);
-            }
+            self.runs.iter_mut().filter(|run| !run.is_active()).for_each(Run::waits_for_no_room);
         }
     }
 
@@ -110,13 +122,16 @@ impl Engine {
         self.first = first.map(|id| (id, since(id)));
         if is_short_of_host {
             self.look_again(now.mono, has_started);
+        } else {
+            self.look_pause_ms = 0;
         }
     }
 
     fn try_admit(&self, ledger: &mut Ledger, ask: &Ask) -> Result<(), Why> {
         ledger.ask(ask).map_err(|short: Short| {
-            let behind = short.behind.and_then(|run| self.runs.iter().find(|r| r.id == run));
-            Why::Short { short, behind: behind.map(|run| Rc::clone(&run.job)) }
+            let position = |run| self.runs.binary_search_by_key(&run, |run| run.id).ok();
+            let behind = short.behind.and_then(position).map(|at| Rc::clone(&self.runs[at].job));
+            Why::Short { short, behind }
         })
     }
 
@@ -129,7 +144,7 @@ impl Engine {
 
     fn hold(&mut self, id: RunId, why: Why, now: Now) {
         if let Some(run) = self.run_mut(id) {
-            let since = run.turn.get_or_insert(Turn { since: now }).since.wall;
+            let since = run.turn.get_or_insert(Turn::new(now)).since.wall;
             run.hold = Some(Box::new(Hold { since, why }));
         }
     }
@@ -137,9 +152,16 @@ impl Engine {
     /// The runs whose turn has come by the rules of their own jobs, the first in rank first.
     fn ranked(&mut self, now: Now) -> Vec<Candidate> {
         let mut ranked = self.candidates(now.mono);
+        for run in &mut self.runs {
+            let is_candidate = ranked.binary_search_by_key(&run.id, |candidate| candidate.run).is_ok();
+            // What waits for something else no longer waits for room.
+            if !run.is_active() && !run.is_put_off() && !is_candidate {
+                run.waits_for_no_room();
+            }
+        }
         for candidate in &mut ranked {
             let Some(run) = self.run_mut(candidate.run) else { continue };
-            let turn = *run.turn.get_or_insert(Turn { since: now });
+            let turn = *run.turn.get_or_insert(Turn::new(now));
             candidate.rank = turn.rank(self.jobs[candidate.job].policy.priority);
         }
         ranked.sort_unstable_by_key(|candidate| (candidate.rank, candidate.run));
@@ -190,6 +212,7 @@ impl Engine {
                 claim: run.claim,
                 pool: self.pool(run.policy.pool.as_deref()),
                 ends: self.likely_end(run, now),
+                of_host: 0,
             })
             .collect()
     }

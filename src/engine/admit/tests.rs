@@ -3,36 +3,43 @@
 use super::*;
 use crate::engine::budget::Pool;
 use crate::engine::tests::{Rig, ends, loaded, policy, skips, starts};
-use crate::engine::{Event, Exit, Loaded, Policy, Reply};
+use crate::engine::{DefinitionRef, Event, Exit, Loaded, Policy, Reply};
 use crate::job::OnOom;
 use crate::journal::record::{Event as Recorded, Usage};
 use crate::words::OomCause;
 
-const MIB: u64 = 1 << 20;
-const MINUTE: u64 = 60_000;
-const NONE: [RunId; 0] = [];
+pub(super) const MIB: u64 = 1 << 20;
+pub(super) const MINUTE: u64 = 60_000;
+pub(super) const NONE: [RunId; 0] = [];
 
-fn claiming(mib: u64) -> Policy {
+pub(super) fn claiming(mib: u64) -> Policy {
     Policy { claim: Some(mib * MIB), ..policy() }
 }
 
-fn budget(mib: u64) -> Budget {
+pub(super) fn budget(mib: u64) -> Budget {
     Budget { memory: Some(mib * MIB), ..Budget::default() }
 }
 
 /// Jobs that claim so many mebibytes each, and a budget.
-fn rig(jobs: &[(&str, u64)], budget: Budget) -> Rig {
+pub(super) fn rig(jobs: &[(&str, u64)], budget: Budget) -> Rig {
     let jobs: Vec<Loaded> = jobs.iter().map(|(name, mib)| loaded(name, claiming(*mib))).collect();
     with(jobs, budget)
 }
 
-fn with(jobs: Vec<Loaded>, budget: Budget) -> Rig {
+pub(super) fn with(jobs: Vec<Loaded>, budget: Budget) -> Rig {
     let mut rig = Rig::new(jobs);
     rig.send(Event::Budget(budget));
     rig
 }
 
-fn why(rig: &Rig, job: &str) -> crate::engine::Waits {
+/// Another budget and other jobs, as the shell puts them into force.
+pub(super) fn reload(rig: &mut Rig, jobs: Vec<Loaded>, budget: Budget) -> Vec<Effect> {
+    let mut effects = rig.send(Event::Budget(budget));
+    effects.extend(rig.send(Event::Load(jobs)));
+    effects
+}
+
+pub(super) fn why(rig: &Rig, job: &str) -> crate::engine::Waits {
     let view = rig.engine.job(rig.engine.job_index(job).unwrap()).unwrap();
     view.runs.iter().find_map(|run| run.waits.clone()).expect("it waits")
 }
@@ -97,9 +104,12 @@ fn a_low_priority_comes_first_in_the_end() {
 fn a_run_that_could_never_start_is_refused_at_once_with_the_reason() {
     let mut rig = rig(&[("a", 1001)], budget(1000));
     let effects = rig.demand("a");
-    let refused = effects.iter().find_map(|effect| match effect {
-        Effect::Reply { reply: Reply::NeverFits { why }, .. } => Some(why.clone()),
-        _ => None,
+    let refused = effects.iter().find_map(|effect| {
+        if let Effect::Reply { reply: Reply::NeverFits { why }, .. } = effect {
+            Some(why.clone())
+        } else {
+            None
+        }
     });
     assert_eq!(
         refused.unwrap(),
@@ -112,14 +122,30 @@ fn a_run_that_could_never_start_is_refused_at_once_with_the_reason() {
 
 #[test]
 fn what_waits_and_can_never_start_any_more_after_a_reload_does_not_wait_for_ever() {
-    let mut rig = rig(&[("a", 600), ("b", 500)], budget(1000));
+    let jobs = || vec![loaded("a", claiming(600)), loaded("b", claiming(500))];
+    let mut rig = with(jobs(), budget(1000));
     rig.demand("a");
     rig.demand("b");
-    let ended = ends(&rig.send(Event::Budget(budget(400))));
+    let ended = ends(&reload(&mut rig, jobs(), budget(400)));
     assert_eq!(
         (ended[0].id, ended[0].outcome, ended[0].reason),
         (2, Outcome::Skipped, Some(SkipReason::Memory))
     );
+}
+
+#[test]
+fn what_a_larger_budget_or_none_lets_start_starts_by_the_definition_that_came_with_it() {
+    let definition = DefinitionRef { offset: 7, length: 9 };
+    for larger in [budget(2000), Budget::default()] {
+        let mut rig = rig(&[("a", 600), ("b", 500)], budget(1000));
+        rig.demand("a");
+        rig.demand("b");
+        assert!(rig.send(Event::Budget(larger)).is_empty(), "the shell has the new definitions already");
+        let jobs = vec![loaded("a", claiming(600)), Loaded { definition, ..loaded("b", claiming(500)) }];
+        let effects = rig.send(Event::Load(jobs));
+        let of = |e: &Effect| if let Effect::Start(o) = e { Some((o.run, o.definition)) } else { None };
+        assert_eq!(effects.iter().filter_map(of).collect::<Vec<_>>(), [(2, definition)]);
+    }
 }
 
 #[test]
@@ -338,4 +364,13 @@ fn a_run_claims_what_is_declared_else_learned_else_its_limit_else_the_unknown() 
     assert_eq!(claim(&declared, &learned, None, unknown), (100 * MIB, ClaimSource::Declared));
     assert_eq!(claim(&limited, &learned, None, unknown), (66 * MIB, ClaimSource::Learned));
     assert_eq!(claim(&policy(), &learned, None, unknown), (66 * MIB, ClaimSource::Learned));
+}
+
+#[test]
+fn figures_that_do_not_fit_do_not_look_as_if_they_did() {
+    let job = |name: &str, bytes| loaded(name, Policy { claim: Some(bytes), ..policy() });
+    let mut rig = with(vec![job("a", 500 * MIB + 1), job("b", 500 * MIB)], budget(1000));
+    rig.demand("a");
+    rig.demand("b");
+    assert_eq!(why(&rig, "b").sentence, "needs 500M of the budget of 1000M, 499M is free");
 }
