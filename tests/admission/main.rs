@@ -8,6 +8,8 @@
 //!   D being the longest that any run takes: by then it is firm, and all that was under way has ended. So with A runs that
 //!   were ranked before it and started after its turn had come, it waits `(A + 1) * (FIRM_AFTER + D)` at most.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // In a test a panic is the verdict.
+
 mod mix;
 mod rush;
 mod world;
