@@ -127,6 +127,7 @@ impl Engine {
         let (policy, definition) = (Rc::clone(&self.jobs[index].policy), self.jobs[index].definition);
         let Some(run) = self.run_mut(id) else { return };
         let deadline = policy.timeout_ms.map(|ms| now.mono.plus_ms(ms));
+        run.raised_max = policy.still_raised(run.raised_max);
         run.policy = policy;
         run.claim = claim;
         run.hold = None;

@@ -168,6 +168,12 @@ impl Policy {
         None
     }
 
+    /// The limit that a retry gets in place of its job's; none where a reload has given the job as large a one meanwhile, or
+    /// has taken its limit away.
+    pub(super) fn still_raised(&self, raised: Option<u64>) -> Option<u64> {
+        raised.filter(|raised| self.memory_max.is_some_and(|max| max < *raised))
+    }
+
     /// For a run of an earlier ebbd whose job is no longer defined: nothing by itself, the documented defaults else.
     pub(super) fn of_a_lost_job() -> Self {
         Self {

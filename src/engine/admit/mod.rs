@@ -263,6 +263,7 @@ impl Engine {
     /// Bytes that a run of a job claims now. What is no more than a guess claims no more than there can ever be.
     pub(super) fn claim_of(&self, index: usize, raised: Option<u64>) -> (u64, ClaimSource) {
         let job = &self.jobs[index];
+        let raised = job.policy.still_raised(raised);
         let (claim, source) = claim(&job.policy, &job.facts.learned, raised, self.budget.unknown);
         let most = Most::of(&self.budget, self.pool(job.policy.pool.as_deref()));
         let seen = u64::from(job.facts.learned.highest_kib) * 1024;

@@ -257,7 +257,7 @@ fn pools_share_what_they_have_among_their_own_jobs() {
 }
 
 /// Ends a run as its limit does, or as the host does.
-fn kill(rig: &mut Rig, run: RunId, max_mib: u64, cause: OomCause) -> Vec<Effect> {
+pub(super) fn kill(rig: &mut Rig, run: RunId, max_mib: u64, cause: OomCause) -> Vec<Effect> {
     let oom_cause = Some(cause);
     let usage =
         Usage { peak_anon_bytes: Some(max_mib * MIB), oom_kills: Some(1), oom_cause, ..Usage::default() };
@@ -272,7 +272,7 @@ fn kill(rig: &mut Rig, run: RunId, max_mib: u64, cause: OomCause) -> Vec<Effect>
     })
 }
 
-fn raised(effects: &[Effect]) -> Vec<(RunId, Option<u64>)> {
+pub(super) fn raised(effects: &[Effect]) -> Vec<(RunId, Option<u64>)> {
     let start =
         |e: &Effect| if let Effect::Start(order) = e { Some((order.run, order.raised_max)) } else { None };
     effects.iter().filter_map(start).collect()

@@ -1,9 +1,10 @@
 //! Admission where something comes between: an upgrade or a crash, a start that is put off, a pause, a host that others fill.
 
-use super::tests::{MIB, MINUTE, NONE, budget, claiming, rig, why, with};
+use super::tests::{MIB, MINUTE, NONE, budget, claiming, kill, raised, reload, rig, why, with};
 use super::*;
-use crate::engine::tests::{Rig, ends, loaded, starts};
+use crate::engine::tests::{Rig, ends, loaded, policy, starts};
 use crate::engine::{Event, Exit, Loaded, Policy};
+use crate::words::OomCause;
 
 /// The ebbd that goes on in the place of this one, or the one that is started after its crash.
 fn after(rig: &Rig, jobs: Vec<Loaded>, budget: Budget, is_upgrade: bool) -> Rig {
@@ -137,5 +138,24 @@ fn the_pause_between_looks_at_the_host_begins_anew_each_time() {
         let run = starts(&rig.pass(2 * limits::LOOK_AGAIN_MIN_MS))[0];
         rig.started(run);
         rig.exited(run, Exit::Code(0));
+    }
+}
+
+#[test]
+fn a_limit_that_a_reload_makes_larger_than_that_of_a_retry_is_the_retrys_as_well() {
+    let on_oom = crate::job::OnOom { retry: 3, grow_milli: 1_500, up_to: None };
+    let job = |max: Option<u64>| Policy { memory_max: max.map(|mib| mib * MIB), on_oom, ..policy() };
+    let jobs = |max| vec![loaded("a", job(max)), loaded("b", claiming(500))];
+    for (max, claimed) in [(Some(800), 800), (None, 400), (Some(500), 600)] {
+        let mut rig = with(jobs(Some(400)), Budget { unknown: 1, ..budget(1000) });
+        rig.demand("a");
+        rig.started(1);
+        rig.demand("b");
+        rig.started(2);
+        kill(&mut rig, 1, 400, OomCause::Limit);
+        assert_eq!(why(&rig, "a").needs, Some(600 * MIB));
+        let effects = reload(&mut rig, jobs(max), Budget { unknown: 1, ..budget(2000) });
+        assert_eq!(raised(&effects), [(3, (max == Some(500)).then_some(600 * MIB))]);
+        assert_eq!(rig.engine.shares().next().unwrap().claimed, (500 + claimed) * MIB);
     }
 }
