@@ -316,12 +316,13 @@ fn a_run_that_is_lost_is_tried_again_like_one_that_failed() {
 #[test]
 fn a_stop_that_was_promised_is_carried_out_by_the_next_ebbd_and_what_was_stopped_is_not_tried_again() {
     let ebbd = Ebbd::prepare(&[]);
-    let deaf = json!(["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]);
+    let deaf = json!(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"]);
     let more = "grace = \"2s\"\nretry = { attempts = 3, delay = \"10ms\" }\n";
     ebbd.write_job("deaf", &format!("command = {deaf}\n{more}"));
     let mut ebbd = ebbd.go();
     let run = ebbd.demand("deaf");
     let pid = ebbd.until_started(run);
+    ebbd.until("it to be up", || ebbd.output("deaf", run).contains("up"));
     ebbd.call("Stop", json!({ "run": run })).unwrap();
     ebbd.crash();
     assert!(is_alive(pid));

@@ -33,10 +33,21 @@ fn now(page: &str) -> String {
     out
 }
 
+/// A run that ends before it has been looked at has no curve; whether it does is chance.
+fn without_curves(text: &str) -> String {
+    let mut parts = text.split("\"curve\" : {");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out += "\"curve\" : null";
+        out += part.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    out
+}
+
 /// Numbers, and so instants and versions, are not compared, nor whether a figure is known.
 fn masked(text: &str) -> String {
     let mut out = String::new();
-    for c in text.replace("null", "0").chars() {
+    for c in without_curves(text).replace("null", "0").chars() {
         let c = if c.is_ascii_digit() { '0' } else { c };
         if !(c == '0' && out.ends_with('0')) {
             out.push(c);
@@ -57,5 +68,5 @@ fn varlinkctl_introspects_and_calls_as_the_docs_show() {
     for (line, wanted) in masked(&now).lines().zip(masked(PAGE).lines()) {
         assert_eq!(line, wanted);
     }
-    assert_eq!(now.lines().count(), PAGE.lines().count());
+    assert_eq!(masked(&now).lines().count(), masked(PAGE).lines().count());
 }

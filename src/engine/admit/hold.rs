@@ -122,7 +122,7 @@ fn at_most(bytes: u64) -> Bytes {
 pub(in crate::engine) fn never(claim: u64, most: &Most, source: ClaimSource, budget: &Budget) -> String {
     let claims = match source {
         ClaimSource::Declared => "its `[memory] claim`",
-        ClaimSource::Learned => "what its runs have taken",
+        ClaimSource::Learned => "what its runs have taken; a `[memory] claim` in its file counts instead",
         ClaimSource::Limit => "its memory limit, for want of a `[memory] claim`",
         ClaimSource::Unknown => "`unknown` of the budget",
     };

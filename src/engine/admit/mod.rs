@@ -285,6 +285,9 @@ impl Engine {
     pub(super) fn never_fits(&self, index: usize, raised: Option<u64>) -> Option<String> {
         let most = Most::of(&self.budget, self.pool(self.jobs[index].policy.pool.as_deref()))?;
         let (claim, source) = self.claim_of(index, raised);
+        // What was seen counts for more than `unknown`.
+        let is_seen = source == ClaimSource::Unknown && claim > self.budget.unknown;
+        let source = if is_seen { ClaimSource::Learned } else { source };
         (claim > most.bytes).then(|| never(claim, &most, source, &self.budget))
     }
 

@@ -374,3 +374,29 @@ fn figures_that_do_not_fit_do_not_look_as_if_they_did() {
     rig.demand("b");
     assert_eq!(why(&rig, "b").sentence, "needs 500M of the budget of 1000M, 499M is free");
 }
+
+#[test]
+fn a_job_that_was_seen_to_take_more_than_there_is_is_refused_and_told_what_lets_it_run() {
+    let mut rig = with(vec![loaded("a", policy())], budget(1000));
+    rig.demand("a");
+    rig.started(1);
+    let usage = Usage { peak_anon_bytes: Some(1200 * MIB), ..Usage::default() };
+    rig.exited_with(1, Exit::Code(1), usage, None);
+    let refused = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| {
+            if let Effect::Reply { reply: Reply::NeverFits { why }, .. } = effect {
+                Some(why.clone())
+            } else {
+                None
+            }
+        })
+    };
+    let why = refused(&rig.demand("a")).unwrap();
+    assert_eq!(
+        why,
+        "it claims 1200M (what its runs have taken; a `[memory] claim` in its file counts instead), and the budget has \
+         no more than 1000M"
+    );
+    reload(&mut rig, vec![loaded("a", claiming(900))], budget(1000));
+    assert_eq!(starts(&rig.demand("a")), [2]);
+}
