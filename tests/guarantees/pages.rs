@@ -38,6 +38,27 @@ fn the_job_files_of_all_pages_have_no_problem() {
 }
 
 #[test]
+fn the_settings_of_the_page_on_memory_and_its_job_have_no_problem_together() {
+    let text = shipped("docs/memory.md");
+    let blocks = between(&text, "```toml\n", "```");
+    let [settings, job, on_oom] = blocks[..] else { panic!("{blocks:#?}") };
+    let dir = tempfile::tempdir().unwrap();
+    let jobs = dir.path().join("jobs.d");
+    std::fs::create_dir(&jobs).unwrap();
+    std::fs::write(jobs.join("indexer.toml"), job).unwrap();
+    std::fs::write(jobs.join("grows.toml"), format!("command = [\"true\"]\n{on_oom}")).unwrap();
+    let config = dir.path().join("ebbd.toml");
+    let check = |settings: &str| {
+        std::fs::write(&config, settings).unwrap();
+        let mut ebb = Command::new(env!("CARGO_BIN_EXE_ebb"));
+        let said = ebb.arg("check").arg("--config").arg(&config).arg(&jobs).output().unwrap();
+        (said.status.code(), String::from_utf8(said.stderr).unwrap())
+    };
+    assert_eq!(check(settings), (Some(0), String::new()));
+    assert_eq!(check(&settings.replace("heavy", "other")).0, Some(78), "the job names the pool");
+}
+
+#[test]
 fn the_job_files_of_the_manual_have_no_problem() {
     let text = shipped("man/ebb-job.5");
     let blocks = between(&text, ".Bd -literal -offset indent\n", ".Ed");
@@ -67,6 +88,7 @@ fn the_commands_of_the_pages_are_ones_that_ebb_has() {
         "docs/coming-from.md",
         "docs/varlink.md",
         "docs/containers.md",
+        "docs/memory.md",
         "man/ebb.1",
         "man/ebb-job.5",
         "man/ebbd.8",

@@ -64,7 +64,7 @@ readonly apart=(coming_from container library user)
 # What takes long and does not hang on the version of the kernel or of systemd is done by one of the guests, unless asked for.
 case $EBB_VM_GUEST in
   trixie) others=(given_back) ;;
-  bookworm) others=(short_runs) ;;
+  bookworm) others=(short_runs twenty_jobs) ;;
 esac
 [ -z "${words[*]}" ] || others=()
 

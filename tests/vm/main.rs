@@ -35,6 +35,7 @@ mod reload;
 mod service;
 mod short_runs;
 mod socket;
+mod twenty_jobs;
 mod upgrade;
 mod user;
 mod varlinkctl;
