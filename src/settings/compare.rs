@@ -91,12 +91,12 @@ fn left_by_reserve(reader: &mut Reader<'_>, budget: &Budget, reserve: Option<u64
     total - reserve
 }
 
-/// What a run claims of which nothing is known; where that is more than there is, such a run takes all of it and runs alone.
+/// What a run claims of which nothing is known; where that is more than there is, such a run claims half of it.
 fn fits_unknown(reader: &mut Reader<'_>, budget: &Budget, most: Option<u64>) -> u64 {
     let unknown = budget.unknown.as_ref().map_or(CLAIM_UNKNOWN_DEFAULT, |unknown| unknown.value);
     let Some(most) = most.filter(|most| unknown > *most) else { return unknown };
     let help = format!(
-        "such a run takes all of it and runs alone: write `unknown = \"{}\"` or less",
+        "such a run claims half of it: write `unknown = \"{}\"` or less",
         readable((most / 2).max(MEMORY_MIN))
     );
     let numbers = format!("{} and {}", readable(unknown), readable(most));

@@ -268,8 +268,10 @@ impl Engine {
         let most = Most::of(&self.budget, self.pool(job.policy.pool.as_deref()));
         let seen = u64::from(job.facts.learned.highest_kib) * 1024;
         match (most, source) {
-            (Some(most), ClaimSource::Learned | ClaimSource::Unknown) if seen <= most.bytes => {
-                (claim.min(most.bytes), source)
+            (Some(most), ClaimSource::Learned) if seen <= most.bytes => (claim.min(most.bytes), source),
+            // All that there can be is hardly ever free.
+            (Some(most), ClaimSource::Unknown) if seen <= most.bytes => {
+                (claim.min((most.bytes / 2).max(seen)), source)
             }
             _ => (claim, source),
         }

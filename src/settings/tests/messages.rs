@@ -242,7 +242,7 @@ help: write a small part of it, like `reserve = "5%"`
         r#"ebbd.toml:2:11: warning: what a run claims of which nothing is known is more than this leaves: 256M and 102M
   2 | reserve = "15.9G"
     |           ^^^^^^^
-help: such a run takes all of it and runs alone: write `unknown = "51M"` or less
+help: such a run claims half of it: write `unknown = "51M"` or less
 "#
     );
 }
@@ -275,7 +275,7 @@ fn a_run_of_which_nothing_is_known_fits() {
         r#"ebbd.toml:3:11: `budget.unknown` is more than there is to give out: 2G and 1G
   3 | unknown = "2G"
     |           ^^^^
-help: such a run takes all of it and runs alone: write `unknown = "512M"` or less
+help: such a run claims half of it: write `unknown = "512M"` or less
 "#
     );
     assert_eq!(
@@ -283,7 +283,7 @@ help: such a run takes all of it and runs alone: write `unknown = "512M"` or les
         r#"ebbd.toml:2:10: warning: what a run claims of which nothing is known is more than this leaves: 256M and 128M
   2 | memory = "128M"
     |          ^^^^^^
-help: such a run takes all of it and runs alone: write `unknown = "64M"` or less
+help: such a run claims half of it: write `unknown = "64M"` or less
 "#
     );
     assert_eq!(told("[budget]\nmemory = \"128M\"\nunknown = \"64M\"\n"), "");
