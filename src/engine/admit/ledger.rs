@@ -62,6 +62,8 @@ pub(in crate::engine) struct Short {
     pub(in crate::engine) behind: Option<RunId>,
     /// When it will likely start; none where nobody can tell.
     pub(in crate::engine) likely: Option<Mono>,
+    /// Whether anything is kept for it.
+    pub(in crate::engine) is_kept_for: bool,
 }
 
 /// What is kept for a run that waits.
@@ -134,7 +136,12 @@ impl Ledger {
                 self.take(ask);
                 Ok(())
             }
-            Some(short) => Err(Short { likely: self.keep(ask), ..short }),
+            Some(short) => {
+                let likely = self.keep(ask);
+                let is_kept_for =
+                    self.accounts.iter().any(|a| a.kept.is_some_and(|kept| kept.run == ask.run));
+                Err(Short { likely, is_kept_for, ..short })
+            }
         }
     }
 
@@ -145,6 +152,7 @@ impl Ledger {
             free: account.free,
             behind,
             likely: None,
+            is_kept_for: false,
         };
         // That there is too little says more than that others come first.
         let too_little =

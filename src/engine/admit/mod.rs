@@ -110,16 +110,19 @@ impl Engine {
                     self.begin(job, id, ask.claim, now, out);
                 }
                 Err(why) => {
-                    is_short_of_host |=
-                        matches!(&why, Why::Short { short, .. } if short.resource == ledger::Resource::Host);
+                    if let Why::Short { short, .. } = &why {
+                        is_short_of_host |= short.resource == ledger::Resource::Host;
+                        first = first.or(short.is_kept_for.then_some(id));
+                    }
                     self.hold(id, why, now);
-                    first.get_or_insert(id);
                 }
             }
         }
-        // Who comes first now has done so since then.
-        let since = |id| self.first.filter(|(was, _)| *was == id).map_or(now.mono, |(_, since)| since);
-        self.first = first.map(|id| (id, since(id)));
+        if self.pressure.is_none() {
+            // Who comes first still has done so since then.
+            let since = |id| self.first.filter(|(was, _)| *was == id).map_or(now.mono, |(_, since)| since);
+            self.first = first.map(|id| (id, since(id)));
+        }
         if is_short_of_host {
             self.look_again(now.mono, has_started);
         } else {

@@ -400,3 +400,31 @@ fn a_job_that_was_seen_to_take_more_than_there_is_is_refused_and_told_what_lets_
     reload(&mut rig, vec![loaded("a", claiming(900))], budget(1000));
     assert_eq!(starts(&rig.demand("a")), [2]);
 }
+
+#[test]
+fn once_it_has_been_first_for_a_while_nothing_passes_it_by_being_quick() {
+    let timed = |mib, minutes| Policy { timeout_ms: Some(minutes * MINUTE), ..claiming(mib) };
+    let queued = Policy { overlap: crate::words::Overlap::Queue, ..timed(200, 1) };
+    let jobs = vec![
+        loaded("large", timed(900, 600)),
+        loaded("long", timed(600, 600)),
+        loaded("quick", queued),
+        // What the host could not take even without ours keeps nothing, and so is not the first of anything.
+        loaded("vast", Policy { priority: 10, ..timed(1000, 600) }),
+    ];
+    let mut rig = with(jobs, Budget { is_on: true, ..budget(1000) });
+    rig.room = Room { available: Some(950 * MIB), ..Room::default() };
+    assert_eq!(starts(&rig.demand("long")), [1]);
+    rig.started(1);
+    rig.room = Room { available: Some(350 * MIB), used: vec![(1, 600 * MIB)], ..Room::default() };
+    rig.demand("vast");
+    assert_eq!(starts(&rig.demand("large")), NONE);
+    assert_eq!(starts(&rig.demand("quick")), [4], "it will have ended by then");
+    rig.started(4);
+    rig.exited(4, Exit::Code(0));
+    rig.pass(limits::FIRM_AFTER_MS);
+    assert_eq!(starts(&rig.demand("quick")), NONE);
+    assert_eq!(why(&rig, "quick").behind, Some(3));
+    rig.room = Room { available: Some(950 * MIB), ..Room::default() };
+    assert_eq!(starts(&rig.exited(1, Exit::Code(0))), [3], "and it is the next");
+}
