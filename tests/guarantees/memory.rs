@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ebbd, skips_without_root};
+use crate::harness::{Ebbd, skip, skips_without_root};
 
 const MIB: u64 = 1 << 20;
 
@@ -160,4 +160,35 @@ fn what_its_limit_has_killed_is_run_again_with_a_larger_one_and_the_file_stays_a
     let last = lines[2]["detail"].as_str().unwrap();
     assert!(last.contains("it succeeded with a limit of 128M, where its file says 32M"), "{last}");
     assert_eq!(std::fs::read_to_string(ebbd.path("jobs/fat.toml")).unwrap(), job);
+}
+
+/// What the kernel has of a run's share of CPU, in whichever version of cgroups there is one.
+fn cpu_share(ebbd: &Ebbd, run: u64) -> Option<(&'static str, u64)> {
+    let started = ebbd.journal().into_iter().find(|line| line["event"] == "started" && line["id"] == run)?;
+    let leaves: Vec<String> = serde_json::from_value(started["cgroups"].clone()).unwrap_or_default();
+    let read = |file: &'static str| {
+        let mut texts =
+            leaves.iter().filter_map(|leaf| std::fs::read_to_string(format!("{leaf}/{file}")).ok());
+        Some((file, texts.next()?.trim().parse().ok()?))
+    };
+    read("cpu.weight").or_else(|| read("cpu.shares"))
+}
+
+#[test]
+fn a_priority_is_a_share_of_cpu_as_well() {
+    const NAME: &str = "memory::a_priority_is_a_share_of_cpu_as_well";
+    if skips_without_root(NAME) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().display().to_string();
+    let ebbd = Ebbd::start(&[("first", &held(&dir, "go", "priority = 5"))]);
+    let run = ebbd.demand("first");
+    ebbd.until_started(run);
+    match cpu_share(&ebbd, run) {
+        Some(("cpu.weight", weight)) => assert_eq!(weight, 305),
+        Some((_, shares)) => assert_eq!(shares, 305 * 1024 / 100),
+        None => skip(NAME, "no control group here shares out the CPU"),
+    }
+    std::fs::write(format!("{dir}/go"), "").unwrap();
 }

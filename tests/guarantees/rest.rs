@@ -11,9 +11,33 @@ fn anonymous(ebbd: &Ebbd) -> u64 {
     status_number(ebbd.pid(), "RssAnon")
 }
 
+/// The descriptors of a process that lead to this file.
+fn opened(ebbd: &Ebbd, file: &str) -> usize {
+    let links = std::fs::read_dir(format!("/proc/{}/fd", ebbd.pid())).unwrap();
+    let target = |link: std::io::Result<std::fs::DirEntry>| std::fs::read_link(link.ok()?.path()).ok();
+    links.filter_map(target).filter(|target| target.to_str() == Some(file)).count()
+}
+
 #[test]
 fn nothing_wakes_ebbd_while_nothing_is_due_and_nobody_calls() {
-    let ebbd = Ebbd::prepare(&[]);
+    sleeps(Ebbd::prepare(&[]));
+}
+
+#[test]
+fn a_budget_with_pools_that_heeds_the_pressure_wakes_ebbd_no_more() {
+    let ebbd = Ebbd::prepare(&[("pooled", "command = [\"true\"]\npool = \"one\"\nqueue-timeout = \"1h\"\n")]);
+    let settings =
+        "[budget]\nmemory = \"50%\"\nreserve = \"1%\"\npressure = \"10%\"\n[pools.one]\nmax-parallel = 1\n";
+    std::fs::write(ebbd.path("ebbd.toml"), settings).unwrap();
+    let config = ebbd.path("ebbd.toml").display().to_string();
+    let ebbd = sleeps(ebbd.flag("--config").flag(&config));
+    assert_eq!(ebbd.run("pooled")["outcome"], "success");
+    ebbd.until("nobody watches the pressure once nothing runs", || {
+        opened(&ebbd, "/proc/pressure/memory") == 0
+    });
+}
+
+fn sleeps(ebbd: Ebbd) -> Ebbd {
     for number in 0..50 {
         let job = format!("command = [\"true\"]\nschedule = \"{number} 3 1 1 *\"\njitter = \"1h\"\n");
         ebbd.write_job(&format!("job{number}"), &job);
@@ -26,6 +50,7 @@ fn nothing_wakes_ebbd_while_nothing_is_due_and_nobody_calls() {
     let before = context_switches(ebbd.pid());
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(context_switches(ebbd.pid()), before, "ebbd woke while nothing was due");
+    ebbd
 }
 
 #[test]

@@ -239,3 +239,14 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
     let problem = &super::bad("\u{feff}comand = []")[0];
     assert_eq!(problem.place.as_ref().map(|place| (place.line, place.col)), Some((1, 1)));
 }
+
+#[test]
+fn a_priority_is_a_share_of_cpu_where_the_file_sets_none() {
+    let weight = |text: &str| good(&with_command(text)).weight_of_priority();
+    assert_eq!(weight(""), None);
+    assert_eq!(
+        [weight("priority = 10"), weight("priority = 1"), weight("priority = -10")],
+        [Some(931), Some(125), Some(11)]
+    );
+    assert_eq!(weight("priority = 5\ncpu.weight = 50"), None, "what the file says counts");
+}
