@@ -283,5 +283,8 @@ pub const LOOK_AGAIN_MIN_MS: u64 = 1_000;
 pub const LOOK_AGAIN_MAX_MS: u64 = 16_000;
 /// How long starts are held back at least after the kernel's last notice of memory pressure, in milliseconds.
 pub const PRESSURE_QUIET_MS: u64 = 10_000;
+/// Memory pressure holds back starts only while less than this part of all memory is left: with more, who stands still does so
+/// at a limit of their own.
+pub const PRESSURE_LEFT_PART: u64 = 4;
 /// Starts are let go once the average pressure is this part of what holds them back.
 pub const PRESSURE_RELEASE_PART: u32 = 3;

@@ -33,7 +33,11 @@ pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Re
     for run in &job.runs {
         screen.fact(&format!("run {}", run.run), &of_run(run, moment))?;
         if let Some(waits) = &run.waits {
-            screen.fact("", &look.paint(NOTICE, &figures::one_line(&waits.sentence)))?;
+            let likely = waits.likely_at.as_deref().and_then(times::parse);
+            let likely =
+                likely.map_or_else(String::new, |at| format!("; likely {}", moment.relative_and_clock(at)));
+            let why = figures::one_line(&waits.sentence) + &likely;
+            screen.fact("", &look.paint(NOTICE, &why))?;
         }
     }
     memory(&job.memory, screen)?;

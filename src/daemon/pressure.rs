@@ -36,7 +36,7 @@ impl Shell {
     /// Some process has stood still for memory for longer than the budget allows.
     pub(super) fn pressure(&mut self) {
         tracing::debug!("processes stand still for want of memory");
-        self.handle(Event::Pressure);
+        self.handle(Event::Pressure(self.look_for_room()));
     }
 }
 

@@ -158,8 +158,8 @@ pub enum Event {
     Budget(Budget),
     /// The answer to [`super::Effect::Look`].
     Room(Room),
-    /// The kernel says that processes stand still for memory.
-    Pressure,
+    /// The kernel says that processes stand still for memory; and what there is of it.
+    Pressure(Room),
     /// The end of ebbd is asked for; a second time means at once.
     Shutdown,
 }

@@ -155,7 +155,7 @@ impl Engine {
             Event::NotDurable { run } => self.not_durable(now, run, &mut out),
             Event::Budget(budget) => self.set_budget(budget, &mut out),
             Event::Room(room) => self.admit(now, &room, &mut out),
-            Event::Pressure => self.pressed(now, &mut out),
+            Event::Pressure(room) => self.pressed(now, &room, &mut out),
             Event::Shutdown => self.shut_down(now, &mut out),
         }
         out

@@ -431,7 +431,10 @@ impl World {
                 }
             }
             9 => self.send(Event::Pause { client: 1, job: name }),
-            14 if self.random.bool() => self.send(Event::Pressure),
+            14 if self.random.bool() => {
+                let room = self.room();
+                self.send(Event::Pressure(room));
+            }
             10..=12 => {
                 self.disturbances += 1;
                 self.send(Event::Resume { client: 1, job: name });

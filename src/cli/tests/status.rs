@@ -105,7 +105,7 @@ fn what_was_learned_is_told_with_where_it_comes_from_and_a_run_that_waits_says_w
         needs: Some(512 << 20),
         free: Some(100 << 20),
         behind: None,
-        likely_at: None,
+        likely_at: Some("2026-01-31T11:05:00Z".to_owned()),
         sentence: "needs 512M and the budget has 100M left".to_owned(),
     };
     let learned = LearnedStatus {
@@ -137,7 +137,7 @@ fn what_was_learned_is_told_with_where_it_comes_from_and_a_run_that_waits_says_w
     let text = told(&job);
     let (_, below) = text.split_once("  run 43").unwrap();
     let expected = "      waiting for 10 min, since 2026-01-31 11:50:00, schedule
-              needs 512M and the budget has 100M left
+              needs 512M and the budget has 100M left; likely in 5 min (12:05)
   memory      peak-anon 343M ± 12M, highest 361M, from 14 runs that succeeded
   takes       31.0 s ± 2.0 s, longest 40.0 s
   limit       768M

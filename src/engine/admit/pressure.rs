@@ -1,5 +1,8 @@
 //! While the host stands still for memory nothing more is started: it would only stand still for longer.
 //! Held at once, let go late: the kernel's notice holds for a while, and then its average has to have come down as well.
+//!
+//! The kernel's figure counts whoever stands still, a run at its own limit among them, which others need not wait for. So it
+//! counts only while the host, or what is above the runs, is short of memory itself.
 
 use crate::clock::{Mono, Now, Wall};
 use crate::engine::budget::Room;
@@ -18,8 +21,8 @@ pub(in crate::engine) struct Pressure {
 
 impl Engine {
     /// The kernel says that processes stand still for memory.
-    pub(in crate::engine) fn pressed(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if self.budget.pressure.is_none() {
+    pub(in crate::engine) fn pressed(&mut self, now: Now, room: &Room, out: &mut Vec<Effect>) {
+        if self.budget.pressure.is_none() || !self.is_short(room) {
             return;
         }
         let until = now.mono.plus_ms(limits::PRESSURE_QUIET_MS);
@@ -34,15 +37,24 @@ impl Engine {
 
     /// Lets go once the time is over and the average is a third of what holds, at most.
     pub(super) fn feel_pressure(&mut self, now: Now, room: &Room, out: &mut Vec<Effect>) {
-        let (Some(pressure), Some(threshold)) = (&mut self.pressure, self.budget.pressure) else { return };
+        let (Some(pressure), Some(threshold)) = (&self.pressure, self.budget.pressure) else { return };
         if pressure.until > now.mono {
             return;
         }
         let most = u32::from(threshold) * 100 / limits::PRESSURE_RELEASE_PART;
-        if room.stalled.is_some_and(|stalled| stalled > most) {
-            pressure.until = now.mono.plus_ms(limits::PRESSURE_QUIET_MS);
-        } else {
+        if room.stalled.is_none_or(|stalled| stalled <= most) || !self.is_short(room) {
             self.release_pressure(out);
+        } else if let Some(pressure) = &mut self.pressure {
+            pressure.until = now.mono.plus_ms(limits::PRESSURE_QUIET_MS);
+        }
+    }
+
+    /// Whether little is left; where nobody can tell, there may be.
+    fn is_short(&self, room: &Room) -> bool {
+        let left = [room.available, room.headroom].into_iter().flatten().min();
+        match (left, self.budget.total) {
+            (Some(left), Some(total)) => left < total / limits::PRESSURE_LEFT_PART,
+            (None, _) | (_, None) => true,
         }
     }
 

@@ -212,8 +212,8 @@ fn pressure_holds_back_starts_until_it_has_passed_for_good() {
             |e: &Effect| if let Effect::Record(Recorded::Pressure(p)) = e { Some(p.holds) } else { None };
         effects.iter().filter_map(holds).collect()
     };
-    assert_eq!(pressed(&rig.send(Event::Pressure)), [true]);
-    assert!(pressed(&rig.send(Event::Pressure)).is_empty(), "it is written down once");
+    assert_eq!(pressed(&rig.send(Event::Pressure(Room::default()))), [true]);
+    assert!(pressed(&rig.send(Event::Pressure(Room::default()))).is_empty(), "it is written down once");
     assert_eq!(starts(&rig.demand("a")), NONE);
     assert_eq!(why(&rig, "a").resource, "pressure");
     rig.room.stalled = Some(501);
@@ -226,7 +226,7 @@ fn pressure_holds_back_starts_until_it_has_passed_for_good() {
     let effects = rig.pass(limits::PRESSURE_QUIET_MS);
     assert_eq!((pressed(&effects), starts(&effects)), (vec![false], vec![1]));
     // Nothing waits: it passes by itself, and no wake is left behind.
-    rig.send(Event::Pressure);
+    rig.send(Event::Pressure(Room::default()));
     assert_eq!(pressed(&rig.pass(limits::PRESSURE_QUIET_MS)), [false]);
     assert_eq!(rig.engine.next_wake().mono, None);
 }
@@ -427,4 +427,23 @@ fn once_it_has_been_first_for_a_while_nothing_passes_it_by_being_quick() {
     assert_eq!(why(&rig, "quick").behind, Some(3));
     rig.room = Room { available: Some(950 * MIB), ..Room::default() };
     assert_eq!(starts(&rig.exited(1, Exit::Code(0))), [3], "and it is the next");
+}
+
+#[test]
+fn a_run_that_stands_still_at_its_own_limit_holds_back_no_other() {
+    let pressure = Budget { is_on: true, pressure: Some(15), total: Some(1000 * MIB), ..Budget::default() };
+    let mut rig = rig(&[("a", 1), ("b", 1)], pressure);
+    let left = |mib: u64| Room { available: Some(mib * MIB), stalled: Some(9_000), ..Room::default() };
+    rig.room = left(250);
+    assert!(rig.send(Event::Pressure(left(250))).is_empty(), "a fourth of all memory is left");
+    assert_eq!(starts(&rig.demand("a")), [1]);
+    rig.room = left(249);
+    rig.send(Event::Pressure(left(249)));
+    assert_eq!(starts(&rig.demand("b")), NONE);
+    rig.room = left(250);
+    assert_eq!(
+        starts(&rig.pass(limits::PRESSURE_QUIET_MS)),
+        [2],
+        "memory is there again, whoever still stands still"
+    );
 }

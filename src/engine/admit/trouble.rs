@@ -50,7 +50,7 @@ fn an_upgrade_does_not_let_go_what_the_pressure_holds_back() {
     let jobs = || vec![loaded("a", claiming(1))];
     let heeds = || Budget { is_on: true, pressure: Some(15), ..Budget::default() };
     let mut rig = with(jobs(), heeds());
-    rig.send(Event::Pressure);
+    rig.send(Event::Pressure(Room::default()));
     let since = rig.engine.held_since();
     let mut next = after(&rig, jobs(), heeds(), true);
     assert_eq!((starts(&next.demand("a")), next.engine.held_since()), (vec![], since));
