@@ -42,8 +42,12 @@ impl Shell {
     pub(super) fn rotate(&mut self) -> bool {
         self.tally = None;
         let mut state = State::default();
-        let read = journal::replay(self.journal.dir(), &mut |record| state.apply(&record));
-        self.rotate_with(read.map(|_| state).map_err(|e| e.to_string()))
+        // What was refused is no part of what was written.
+        let read = self.journal.mend().map_err(|e| e.to_string()).and_then(|()| {
+            let read = journal::replay(self.journal.dir(), &mut |record| state.apply(&record));
+            read.map_err(|e| e.to_string())
+        });
+        self.rotate_with(read.map(|_| state))
     }
 
     fn rotate_with(&mut self, state: Result<State, String>) -> bool {

@@ -66,6 +66,7 @@ impl<F: Backing> Segment<F> {
     /// Nothing of the line is in the file then; where even that failed, it is made so before the next append.
     pub(super) fn append(&mut self, line: &[u8]) -> io::Result<()> {
         self.mend()?;
+        let begin = self.file.len()?;
         let mut rest = line;
         while !rest.is_empty() {
             // After a short write the next one tells the reason, or succeeds.
@@ -78,7 +79,9 @@ impl<F: Backing> Segment<F> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => e,
             };
-            self.torn = (line.len() - rest.len()) as u64;
+            // What the system says it has not taken can be there all the same: ext4 on a disk that has turned read-only.
+            let grown = self.file.len().map_or(0, |end| end.saturating_sub(begin));
+            self.torn = grown.max((line.len() - rest.len()) as u64);
             // A failure is kept in `torn`.
             let _ = self.mend();
             return Err(failed);
@@ -89,7 +92,7 @@ impl<F: Backing> Segment<F> {
 
     /// Takes a torn line back. Counts from the file's end and not from `len`: somebody may have emptied the file
     /// (`copytruncate`), and to set a length beyond its end would fill it with NULs.
-    fn mend(&mut self) -> io::Result<()> {
+    pub(super) fn mend(&mut self) -> io::Result<()> {
         if self.torn > 0 {
             let end = self.file.len()?;
             self.file.set_len(end.saturating_sub(self.torn))?;
@@ -124,6 +127,8 @@ mod tests {
         step: usize,
         set_len_fails: bool,
         sync_fails: bool,
+        /// Takes what is written, and says that it does not.
+        lies: bool,
         interrupts: u32,
     }
 
@@ -139,7 +144,7 @@ mod tests {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             bytes.extend_from_slice(&buf[..n]);
-            Ok(n)
+            if self.lies { Err(io::ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(n) }
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
@@ -182,6 +187,21 @@ mod tests {
             s.append(b"two\n").unwrap();
             assert_eq!((text(&s).as_str(), s.len()), ("one\ntwo\n", 8));
         }
+    }
+
+    #[test]
+    fn a_line_that_was_refused_is_not_there_even_where_the_system_took_it() {
+        let mut s = segment(100, usize::MAX);
+        s.append(b"one\n").unwrap();
+        (s.file.lies, s.file.set_len_fails) = (true, true);
+        for _ in 0..3 {
+            s.append(b"two\n").unwrap_err();
+        }
+        (s.file.lies, s.file.set_len_fails) = (false, false);
+        s.mend().unwrap();
+        assert_eq!(text(&s), "one\n");
+        s.append(b"three\n").unwrap();
+        assert_eq!(text(&s), "one\nthree\n");
     }
 
     #[test]

@@ -76,6 +76,14 @@ impl Writer {
         self.segment.append(&to_line(record)?).map_err(tried("append to", &self.live()))
     }
 
+    /// Takes back what is left of a line that could not be appended, so that it is not read.
+    ///
+    /// # Errors
+    /// It is still there, and goes before the next append.
+    pub fn mend(&mut self) -> std::io::Result<()> {
+        self.segment.mend().map_err(tried("take a torn line out of", &self.live()))
+    }
+
     /// fdatasync(2): all that was appended so far survives the host from now on.
     ///
     /// # Errors

@@ -136,7 +136,8 @@ fn a_disk_that_turns_read_only_refuses_demands_and_keeps_slots_waiting_until_it_
     other.turn_writable();
     wait_until("slots to go on by themselves", || ran("slots").len() > waited + 1);
     assert_eq!(ran("asked"), Vec::<String>::new(), "who was told no has asked for nothing");
-    assert_eq!(ebb(&["run-now", "asked", "--wait"]).code, 0);
+    let accepted = ebb(&["run-now", "asked", "--wait"]);
+    assert_eq!(accepted.code, 0, "{}{}\n{}", accepted.out, accepted.err, log());
     let held = ends("held");
     assert_eq!((held.len(), &held[0]["outcome"], &held[0]["exit_code"]), (1, &json!("exit-code"), &json!(7)));
 

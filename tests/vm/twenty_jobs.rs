@@ -96,11 +96,11 @@ fn wait_for(due: u64) -> Instant {
     Instant::now()
 }
 
-/// Processes that the kernel has killed for memory since its start, and how many of them for a limit.
-fn kills() -> (u64, usize) {
-    let log = run(&["dmesg"]).ok();
-    let for_a_limit = log.lines().filter(|line| line.contains("Memory cgroup out of memory: Killed")).count();
-    (keyed(Path::new("/proc"), "vmstat", "oom_kill"), for_a_limit)
+/// Processes that the kernel has killed for memory since its start, and how often a limit of a service was the reason. (The
+/// kernel's log says it as well, but soon forgets.)
+fn kills() -> (u64, u64) {
+    let services = Path::new(ROOT).join("system.slice");
+    (keyed(Path::new("/proc"), "vmstat", "oom_kill"), keyed(&services, "memory.events", "oom"))
 }
 
 /// The most that was seen at once.
