@@ -102,7 +102,7 @@ fn of_raised(raised: u64, max: Option<u64>) -> String {
 }
 
 /// A size as people compare it: to whole mebibytes.
-fn mebibytes(bytes: u64) -> Bytes {
+pub(super) fn mebibytes(bytes: u64) -> Bytes {
     const MIB: u64 = 1 << 20;
     Bytes(if bytes >= MIB { bytes.div_ceil(MIB) * MIB } else { bytes })
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::clock::Wall;
 use crate::engine::budget::Budget;
+use crate::engine::sentence::mebibytes;
 use crate::engine::view::Waits;
 use crate::job::Bytes;
 use crate::words::ClaimSource;
@@ -75,16 +76,21 @@ fn sentence(short: &Short, behind: Option<&str>, budget: &Budget) -> String {
         |capacity: Option<u64>| capacity.map_or_else(String::new, |bytes| format!(" of {}", Bytes(bytes)));
     let there_is = match resource {
         Resource::Budget => {
-            format!("needs {} of the budget{}, {} is free", size(needs), of(budget.memory), at_most(free))
+            format!(
+                "needs {} of the budget{}, {} is free",
+                mebibytes(needs),
+                of(budget.memory),
+                at_most(free)
+            )
         }
         Resource::Host => format!(
             "needs {} of the host's memory, {} is left for runs beside the reserve and what others will still take",
-            size(needs),
+            mebibytes(needs),
             at_most(free)
         ),
         Resource::PoolMemory(index) => format!(
             "needs {} of pool {}{}, {} is free",
-            size(needs),
+            mebibytes(needs),
             pool(index).map_or("", |pool| &pool.name),
             of(pool(index).and_then(|pool| pool.memory)),
             at_most(free)
@@ -106,13 +112,7 @@ fn sentence(short: &Short, behind: Option<&str>, budget: &Budget) -> String {
     format!("{there_is}{turn}")
 }
 
-/// A size as people compare it: to whole mebibytes.
-fn size(bytes: u64) -> Bytes {
-    const MIB: u64 = 1 << 20;
-    Bytes(if bytes >= MIB { bytes.div_ceil(MIB) * MIB } else { bytes })
-}
-
-/// The same of what is there, so that what does not fit never looks as if it did.
+/// What is there, in whole mebibytes as well, but rounded down, so that what does not fit never looks as if it did.
 fn at_most(bytes: u64) -> Bytes {
     const MIB: u64 = 1 << 20;
     Bytes(if bytes >= MIB { bytes / MIB * MIB } else { bytes })
@@ -131,7 +131,7 @@ pub(in crate::engine) fn never(claim: u64, most: &Most, source: ClaimSource, bud
         Bound::Host => "the host beside its reserve".to_owned(),
         Bound::Pool(index) => name(Resource::PoolMemory(index), budget),
     };
-    format!("it claims {} ({claims}), and {whose} has no more than {}", size(claim), at_most(most.bytes))
+    format!("it claims {} ({claims}), and {whose} has no more than {}", mebibytes(claim), at_most(most.bytes))
 }
 
 /// The most that a run can ever get.
