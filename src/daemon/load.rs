@@ -164,7 +164,7 @@ impl Shell {
             report.removed.len(),
             report.problems.len()
         );
-        sys::memory::trim();
+        self.is_stirred = true;
         Some(report)
     }
 

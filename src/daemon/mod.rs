@@ -176,7 +176,6 @@ async fn serve(options: Options, mut received: Option<Received>) -> Result<(), F
             shell.reap_orphans();
         }
     }
-    sys::memory::trim();
     tracing::info!(
         "ready: {}, {} enforces limits, listening on {}",
         load::count(shell.engine.job_count()),

@@ -317,7 +317,7 @@ impl Shell {
         if is_quiet && self.is_stirred {
             self.live = Vec::new();
             self.waiting = Vec::new();
-            sys::memory::trim();
+            sys::memory::give_back();
         }
         self.is_stirred = !is_quiet;
     }

@@ -62,6 +62,7 @@ impl Loop {
 
     pub(super) async fn turn(&mut self, shell: &mut Shell, listener: &UnixListener) -> io::Result<()> {
         while !shell.is_over {
+            shell.rest();
             self.arm(shell.engine.next_wake())?;
             self.room_from = shell.needs_room().then(|| self.room_from.unwrap_or_else(in_a_while));
             // Not biased: a flood of calls must not keep timers, signals and new clients waiting.
@@ -124,7 +125,6 @@ impl Loop {
             }
             shell.notify_status();
             shell.watch_pressure();
-            shell.rest();
         }
         Ok(())
     }
