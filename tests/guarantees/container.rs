@@ -92,8 +92,12 @@ impl Container {
 
     /// The first process, as it is called out here.
     fn first(&self) -> u32 {
+        self.try_first().unwrap()
+    }
+
+    fn try_first(&self) -> Option<u32> {
         let children = format!("/proc/{0}/task/{0}/children", self.unshare.id());
-        std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
+        std::fs::read_to_string(children).ok()?.trim().parse().ok()
     }
 
     fn signal(&self, signal: Signal) {
@@ -115,7 +119,11 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        // Its first process goes with it, and with that all others and all mounts.
+        // With its first process go all others and all mounts. `--kill-child` alone is not enough: who becomes another user
+        // is no longer told of his parent's death (PR_SET_PDEATHSIG(2const)).
+        if let Some(first) = self.try_first().and_then(|pid| i32::try_from(pid).ok()) {
+            let _ = kill(Pid::from_raw(first), Signal::SIGKILL);
+        }
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
         assert!(self.root.path().exists());

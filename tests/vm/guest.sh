@@ -63,8 +63,8 @@ echo "$boot" >"$state/boot" && sync "$state/boot" "$state"
 readonly apart=(coming_from container library user)
 # What takes long and does not hang on the version of the kernel or of systemd is done by one of the guests, unless asked for.
 case $EBB_VM_GUEST in
-  trixie) others=(given_back) ;;
-  bookworm) others=(short_runs twenty_jobs) ;;
+  trixie) others=(given_back twenty_jobs) ;;
+  bookworm) others=(short_runs) ;;
 esac
 [ -z "${words[*]}" ] || others=()
 
