@@ -17,6 +17,8 @@ pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Where the installed ebb has its job files.
 pub const JOBS: &str = "/etc/ebb/jobs.d";
+/// Where its settings are.
+pub const SETTINGS: &str = "/etc/ebb/ebbd.toml";
 
 /// What a command said, and how it ended.
 #[derive(Debug)]

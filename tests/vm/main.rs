@@ -30,6 +30,7 @@ mod oom_cause;
 mod oom_group;
 mod package;
 mod package_gone;
+mod pressure;
 mod read_only;
 mod reload;
 mod service;

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 
 use crate::cgroups::{ROOT, keyed, read};
-use crate::harness::{JOBS, figure, run, sh, systemctl};
+use crate::harness::{JOBS, SETTINGS, figure, run, sh, systemctl};
 use crate::varlink::Caller;
 
 const COUNT: u32 = 20;
 /// What is here is gone with the test.
 const PLACE: &str = "/run/vm-twenty";
-const SETTINGS: &str = "/etc/ebb/ebbd.toml";
 const UNITS: &str = "/run/systemd/system";
 /// What a Python needs besides: each limit is so much above what its program asks for.
 const PYTHON_MIB: u32 = 32;
