@@ -93,6 +93,23 @@ pub(super) enum Verb {
     Completions(Completions),
 }
 
+impl Verb {
+    /// The job that is asked for by its name.
+    pub(super) fn job(&self) -> Option<&str> {
+        match self {
+            Self::RunNow(args) => Some(&args.job),
+            Self::Status(args) => args.job.as_deref(),
+            Self::Next(args) => args.job.as_deref(),
+            Self::History(args) => args.job.as_deref(),
+            Self::Suggest(args) => args.job.as_deref(),
+            Self::Logs(args) => Some(&args.job),
+            Self::Stop(args) => args.job.as_deref(),
+            Self::Pause(args) | Self::Resume(args) => Some(&args.job),
+            _ => None,
+        }
+    }
+}
+
 /// `ebb run-now` and no other verb.
 #[derive(Debug, Parser)]
 #[command(name = "run-now", bin_name = "ebb run-now", about = RUN_NOW, after_help = RUN_NOW_HELP, max_term_width = 110)]

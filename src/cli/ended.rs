@@ -44,7 +44,12 @@ pub(super) fn outcome(line: &HistoryLine) -> String {
 /// One sentence with the figures, without a full stop.
 pub(super) fn sentence(line: &HistoryLine) -> String {
     let run = line.id.map_or_else(String::new, |id| format!("run {id} of "));
-    let mut text = format!("{run}{}: {}", line.job, outcome(line));
+    format!("{run}{}: {}", line.job, end(line))
+}
+
+/// The part of the sentence that says how.
+pub(super) fn end(line: &HistoryLine) -> String {
+    let mut text = outcome(line);
     if let Some(ms) = line.duration_ms {
         text += &format!(" after {}", figures::duration(ms));
     }

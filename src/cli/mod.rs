@@ -17,6 +17,7 @@ mod input;
 mod interrupt;
 mod journalctl;
 mod logs;
+mod nearest;
 mod next;
 mod offers;
 mod output;
@@ -78,7 +79,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
-    match verb {
+    let done = match verb {
         Verb::RunNow(args) => run_now::run(args, target, screen),
         Verb::Status(args) => status::run(args, target, screen),
         Verb::Next(args) => next::run(args, target, screen),
@@ -94,7 +95,8 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::Check(args) => check::run(args, screen),
         Verb::Doctor(args) => doctor::run(args, target, screen),
         Verb::Completions(args) => completions::run(args, screen),
-    }
+    };
+    nearest::named(done, verb.job(), target)
 }
 
 /// Prints what is left to be printed, a failure included, and gives the exit code.

@@ -39,6 +39,13 @@ pub(super) fn outcomes() -> Vec<Candidate> {
     Outcome::ALL.iter().map(|outcome| Candidate::new(outcome.word())).collect()
 }
 
+/// Their names, of an ebbd that is known; none where it does not answer.
+pub(super) fn names(target: &Target) -> Vec<String> {
+    let mut jobs = Vec::new();
+    let _ = collect(target, &mut jobs);
+    jobs.into_iter().map(|job| job.job).collect()
+}
+
 fn candidate(job: &JobStatus) -> Candidate {
     let about = (!job.description.is_empty()).then(|| job.description.clone().into());
     Candidate::new(&job.job).help(about)

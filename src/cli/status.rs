@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::exit;
-use crate::protocol::{DoctorReport, JobStatus, RunStatus, StatusReply};
+use crate::journal::HistoryLine;
+use crate::protocol::{DoctorReport, JobStatus, RunNowReply, RunStatus, StatusReply};
 
 use super::connection::Connection;
 use super::failure::{Done, Failure};
@@ -38,7 +39,10 @@ pub(super) fn run(args: &args::Status, target: &Target, screen: &mut Screen) -> 
         screen.json(&jobs)?;
     } else if args.job.is_some() {
         let moment = Moment::read();
-        jobs.iter().try_for_each(|job| status_detail::print(job, &moment, screen))?;
+        for job in &jobs {
+            let failure = last_failure(job, &mut connection);
+            status_detail::print(job, failure.as_ref(), &moment, screen)?;
+        }
     } else if jobs.is_empty() {
         screen.say(&first_job(&mut connection))?;
     } else {
@@ -47,6 +51,13 @@ pub(super) fn run(args: &args::Status, target: &Target, screen: &mut Screen) -> 
     screen.out.flush()?;
     screen.problems(problems.iter().map(String::as_str))?;
     Ok(exit::OK)
+}
+
+/// The record of the last run, where that did not end well and is still on record.
+fn last_failure(job: &JobStatus, connection: &mut Connection) -> Option<HistoryLine> {
+    let last = job.last.as_ref().filter(|last| !last.outcome.is_success())?;
+    let reply: RunNowReply = connection.call("Wait", &json!({ "run": last.run })).ok()?;
+    reply.result
 }
 
 pub(super) fn overview(jobs: &[JobStatus], moment: &Moment, look: Look) -> String {

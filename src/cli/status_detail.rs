@@ -1,19 +1,25 @@
 //! One job in detail, for `ebb status JOB`.
 
 use crate::job::Bytes;
+use crate::journal::HistoryLine;
 use crate::protocol::{JobStatus, LearnedStatus, MemoryStatus, RunStatus};
 use crate::words::ClaimSource;
 
 use super::failure::Failure;
-use super::figures;
 use super::screen::{BAD, HEADING, LIVELY, NOTICE, Screen};
 use super::times::{self, Moment};
+use super::{ended, figures};
 
-/// Prints a job.
+/// Prints a job; `failure` is the record of its last run, where that did not end well.
 ///
 /// # Errors
 /// When it can't be printed.
-pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Result<(), Failure> {
+pub(super) fn print(
+    job: &JobStatus,
+    failure: Option<&HistoryLine>,
+    moment: &Moment,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
     let look = screen.look;
     let when =
         |text: &str| times::parse(text).map_or_else(|| text.to_owned(), |at| moment.stamp_and_relative(at));
@@ -29,6 +35,12 @@ pub(super) fn print(job: &JobStatus, moment: &Moment, screen: &mut Screen) -> Re
         let style = if last.outcome.is_success() { LIVELY } else { BAD };
         let outcome = look.paint(style, last.outcome.word());
         screen.fact("last", &format!("run {}: {outcome}, {}", last.run, when(&last.finished_at)))?;
+    }
+    if let Some(line) = failure {
+        screen.fact("", &look.paint(NOTICE, &ended::end(line)))?;
+        if let Some(run) = line.started_at.and(line.id) {
+            screen.fact("", &format!("`ebb logs {} --run {run}` shows what it wrote", job.job))?;
+        }
     }
     for run in &job.runs {
         screen.fact(&format!("run {}", run.run), &of_run(run, moment))?;

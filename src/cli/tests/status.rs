@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
+use crate::cli::ended::tests::line;
 use crate::cli::screen::{Look, Screen};
 use crate::cli::testing::Fake;
 use crate::cli::times::tests::noon;
 use crate::cli::{status, status_detail};
+use crate::journal::HistoryLine;
 use crate::protocol::{JobStatus, LastRun, LearnedStatus, MemoryStatus, Refusal, RunStatus, Waits};
 use crate::words::{ClaimSource, Outcome, Trigger};
 
@@ -78,13 +80,16 @@ mail     paused   -                    -                  -
 fn one_job_is_shown_with_all_that_is_known_of_it() {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut screen = Screen { out: &mut out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
-    status_detail::print(&jobs()[0], &noon(), &mut screen).unwrap();
+    let failure = HistoryLine { id: Some(41), exit_code: Some(3), ..line(Outcome::ExitCode) };
+    status_detail::print(&jobs()[0], Some(&failure), &noon(), &mut screen).unwrap();
     let expected = "\
 indexer: Rebuilds the search index
   state       running
   schedule    30 2 * * * | every 4 h
   next        2026-02-01 02:30:00 (in 15 h)
   last        run 41: exit-code, 2026-01-31 10:00:00 (2 h ago)
+              exit-code 3 after 31.0 s
+              `ebb logs indexer --run 41` shows what it wrote
   run 42      running for 3 min 5 s, since 2026-01-31 11:56:55, schedule, peak-anon 812M
   run 43      waiting for 10 min, since 2026-01-31 11:50:00, schedule
   file        its file has changed since it was loaded; `ebb reload`
@@ -92,7 +97,7 @@ indexer: Rebuilds the search index
     assert_eq!(String::from_utf8(out).unwrap(), expected);
     let mut out = Vec::new();
     let mut screen = Screen { out: &mut out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
-    status_detail::print(&jobs()[2], &noon(), &mut screen).unwrap();
+    status_detail::print(&jobs()[2], None, &noon(), &mut screen).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("`ebb resume mail`") && text.contains("it runs on demand"), "{text}");
 }
@@ -131,7 +136,7 @@ fn what_was_learned_is_told_with_where_it_comes_from_and_a_run_that_waits_says_w
     let told = |job: &JobStatus| {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut screen = Screen { out: &mut out, err: &mut err, look: Look::PLAIN, err_look: Look::PLAIN };
-        status_detail::print(job, &noon(), &mut screen).unwrap();
+        status_detail::print(job, None, &noon(), &mut screen).unwrap();
         String::from_utf8(out).unwrap()
     };
     let text = told(&job);
@@ -197,6 +202,39 @@ fn one_job_is_asked_for_without_more_and_is_an_array_as_well() {
     assert!(fake.ebb(&["status", "mail"]).out.starts_with("mail\n  state       idle\n"));
     let told: Vec<JobStatus> = serde_json::from_str(&fake.ebb(&["status", "mail", "--json"]).out).unwrap();
     assert_eq!(told, [job("mail", "idle")]);
+}
+
+#[test]
+fn the_record_of_a_last_run_that_failed_is_asked_for_and_may_be_gone() {
+    let last = LastRun { run: 42, outcome: Outcome::OomKill, finished_at: "2026-01-31T09:00:00.000Z".into() };
+    let status = json!({ "job": JobStatus { last: Some(last), ..job("indexer", "idle") } });
+    for is_known in [true, false] {
+        let status = status.clone();
+        let fake = Fake::serve(move |call, peer| match call.method.as_str() {
+            "io.ebb.Control.Status" => peer.say(&status),
+            _ if is_known => peer.say(&json!({ "run": 42, "result": line(Outcome::OomKill) })),
+            _ => peer.refuse(&Refusal::NoSuchRun(42)),
+        });
+        let printed = fake.ebb(&["status", "indexer"]);
+        assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+        assert!(printed.out.contains("last        run 42: oom-kill"), "{}", printed.out);
+        assert_eq!(printed.out.contains("killed it for its memory limit"), is_known, "{}", printed.out);
+    }
+}
+
+#[test]
+fn who_misspells_a_job_is_told_the_nearest_by_every_verb_that_takes_one() {
+    let fake = Fake::serve(|call, peer| match call.parameters["job"].as_str() {
+        Some(asked) => peer.refuse(&Refusal::NoSuchJob(asked.to_owned())),
+        None => peer.say(&json!({ "job": job("backup", "idle") })),
+    });
+    for verb in ["run-now", "status", "next", "logs", "stop", "pause", "resume"] {
+        let printed = fake.ebb(&[verb, "bakcup"]);
+        assert_eq!(printed.code, 2, "{verb}");
+        assert_eq!(printed.err, "ebb: no job is named `bakcup`; the nearest is `backup`\n", "{verb}");
+        let printed = fake.ebb(&[verb, "mail"]);
+        assert!(printed.err.contains("`ebb status` lists those that you may see"), "{verb}: {}", printed.err);
+    }
 }
 
 #[test]
