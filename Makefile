@@ -74,11 +74,13 @@ docs: ## write what is generated in docs/ and man/ anew
 deny: ## licences, advisories and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check
 
-install: ## what `make release` has built, man pages and bash completion, to PREFIX (default /usr/local)
+install: ## what `make release` has built, man pages, docs and bash completion, to PREFIX (default /usr/local)
 	@[ -x dist/ebbd ] || { echo "first, as yourself: make release" >&2; exit 1; }
 	install -D -m 0755 -t $(DESTDIR)$(or $(PREFIX),/usr/local)/bin dist/ebbd dist/ebb
 	for page in man/*.[0-9]; do \
 	  install -D -m 0644 -t $(DESTDIR)$(or $(PREFIX),/usr/local)/share/man/man$${page##*.} $$page || exit 1; done
+	for file in $$(cat debian/ebb.docs debian/linked-docs); do \
+	  install -D -m 0644 $$file $(DESTDIR)$(or $(PREFIX),/usr/local)/share/doc/ebb/$$file || exit 1; done
 	install -d $(DESTDIR)$(or $(PREFIX),/usr/local)/share/bash-completion/completions
 	dist/ebb completions bash >$(DESTDIR)$(or $(PREFIX),/usr/local)/share/bash-completion/completions/ebb
 
