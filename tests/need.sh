@@ -6,7 +6,7 @@ install_package() { # Debian package
   has_apt || return 1
   echo "== installing $1"
   [ -n "${apt_updated:-}" ] || { apt-get update -qq; apt_updated=1; }
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "$1" >/dev/null
 }
 
 need() { # command, Debian package

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The tests of the installed ebb on a real systemd with a real cgroup v2, in two guests under QEMU.
 #   run.sh [--guest trixie|bookworm] [WORD...]     WORDs choose tests by their names, as for `cargo test`
+#   run.sh --images                                only makes what the guests boot from
 # Images are cached in $EBB_VM_CACHE (.work/vm/images) by what they are made from. What a guest sends back, and its
 # console, is in .work/vm/out/GUEST/. In a guest nothing is skipped. Ends with `N passed, N failed, N skipped`.
 set -uo pipefail
@@ -158,12 +159,17 @@ for guest in "${guests[@]}"; do
   image "$guest" &
   images+=($!)
 done
+made() { for job in "${images[@]}"; do wait "$job" || fail "an image could not be built"; done; }
+if [ "${1:-}" = --images ]; then
+  made
+  exit
+fi
 step "building ebb and the tests"
 # For a quick look: what is in dist/, such as binaries of a debug build, is packaged as it is.
 package() { if [ -n "${EBB_VM_DIST:-}" ]; then debian/make-deb "$(rustc -vV | sed -n 's/^host: //p')"; else make --no-print-directory deb; fi; }
 package >.work/vm/package.log 2>&1 || { tail -n 30 .work/vm/package.log; exit 1; }
 build_tests || exit 1
-for job in "${images[@]}"; do wait "$job" || fail "an image could not be built"; done
+made
 
 smp=$((${#guests[@]} > 1 ? 1 : 2))
 step "booting ${guests[*]}"
