@@ -16,6 +16,7 @@ use crate::sys;
 use super::args;
 use super::failure::{Done, Failure};
 use super::figures;
+use super::presence::Presence;
 use super::screen::{BAD, LIVELY, NOTICE, Screen};
 
 /// What was found, as `--json` prints it.
@@ -124,7 +125,7 @@ fn host_for(path: &Path) -> &'static dyn Host {
 impl Findings {
     /// Job files, by the settings where these can be used.
     fn look_at(&mut self, path: PathBuf, read: Option<&Read>) {
-        let host = host_for(&path);
+        let host = &Presence(host_for(&path));
         self.is_file = path.is_file();
         match read {
             None => self.load(&path, host),

@@ -23,6 +23,7 @@ mod offers;
 mod output;
 mod pause;
 mod plan;
+mod presence;
 mod reload;
 mod run_now;
 mod screen;

@@ -1,5 +1,7 @@
 //! What the check of a job file must ask of the machine. The real answers come from `sys`; tests give their own.
 
+use std::path::Path;
+
 use super::units::Bytes;
 
 /// Why the daemon can't run a job as its `user` and `group`, in the words of whoever tried: one line, no full stop.
@@ -64,11 +66,44 @@ pub trait Host {
         Ok(())
     }
 
+    /// Whether something that a job names is there. Where nobody looks, nothing is said about it.
+    ///
+    /// # Errors
+    /// What is missing. It may be there by the time that a run starts.
+    fn look_for(&self, _wanted: &Wanted<'_>) -> Result<(), Missing> {
+        Ok(())
+    }
+
     /// Whether everybody may write to job files and their directory. Only where the operator has said so, as for a
     /// volume of a container that has no other mode.
     fn trusts_everyone(&self) -> bool {
         false
     }
+}
+
+/// Something that a job needs to start, and names.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// Its program: an absolute path, or a name to be looked up.
+    Program {
+        /// As the job has it.
+        name: &'a str,
+        /// Directories with a `:` between them; `None` is what ebbd sets.
+        path: Option<&'a str>,
+    },
+    /// Its working directory.
+    Directory(&'a Path),
+    /// A file that is read before each start.
+    File(&'a Path),
+}
+
+/// It is not there.
+#[derive(Debug)]
+pub struct Missing {
+    /// What is not there, one line, no full stop.
+    pub message: String,
+    /// What to do, or what happens else.
+    pub help: String,
 }
 
 /// A machine for tests: it can become `known` users and groups, has three zones, and trusts whom it is told to.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use crate::engine::Budget;
-use crate::job::{CannotBecome, CannotClaim, Host};
+use crate::job::{CannotBecome, CannotClaim, Host, Missing, Wanted};
 use crate::problem::hints::nearest;
 use crate::problem::{Problem, Severity};
 
@@ -99,6 +99,10 @@ impl Host for WithBudget<'_> {
 
     fn has_journal(&self) -> Result<(), String> {
         self.host.has_journal()
+    }
+
+    fn look_for(&self, wanted: &Wanted<'_>) -> Result<(), Missing> {
+        self.host.look_for(wanted)
     }
 
     fn trusts_everyone(&self) -> bool {

@@ -184,3 +184,79 @@ fn settings_can_be_named_and_without_any_a_named_directory_is_held_against_none(
     let args = Check { dir: Some(dir.path().join("jobs")), config: None, json: false };
     assert_eq!(run_in(&args, &own, &own, &mut screen).unwrap().0, 0);
 }
+
+#[test]
+fn what_a_job_names_and_is_not_there_is_a_warning_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().to_str().unwrap();
+    let bin = dir.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    write(&bin, "indexer", "#!/bin/sh\n");
+    let path = format!("[environment]\nPATH = \"{}\"\n", bin.display());
+    let table = [
+        (
+            "command = [\"pyhton3\"]\n",
+            "1:12: warning: no program is named `pyhton3`",
+            "the nearest is `python3",
+        ),
+        (
+            "command = [\"no-such-thing-at-all\"]\n",
+            "1:12: warning: no program is named",
+            "looked for in /usr/local/sbin:",
+        ),
+        ("command = [\"/no/such\", \"x\"]\n", "1:12: warning: there is no `/no/such`", "`start-failed`"),
+        ("command = [\"/etc\"]\n", "1:12: warning: `/etc` is a directory", "`start-failed`"),
+        (
+            "command = [\"/etc/passwd\"]\n",
+            "1:12: warning: `/etc/passwd` may not be executed by anybody",
+            "`start-failed`",
+        ),
+        (
+            "command = [\"true\"]\nworking-directory = \"/no/such\"\n",
+            "2:21: warning: there is no `/no/such`",
+            "make it",
+        ),
+        (
+            "command = [\"true\"]\nenvironment-file = [\"-/no/a\", \"/no/b\"]\n",
+            "2:31: warning: there is no `/no/b`",
+            "a `-` in front",
+        ),
+        (
+            &format!("command = [\"indexer\"]\n{path}"),
+            "1:12: warning: no program is named `indexer`",
+            "looked for in",
+        ),
+    ];
+    for (text, place, help) in table {
+        write(dir.path(), "a.toml", text);
+        let printed = check(&[here]);
+        assert_eq!(printed.code, 0, "{text}{}", printed.out);
+        assert!(printed.out.contains(&format!("a.toml:{place}")), "{text}{}", printed.out);
+        assert!(printed.out.contains(help), "{text}{}", printed.out);
+        assert!(printed.out.ends_with(", 0 problems, 1 warning\n"), "{text}{}", printed.out);
+    }
+}
+
+#[test]
+fn what_is_there_or_cannot_be_known_is_no_warning() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let bin = dir.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    write(&bin, "indexer", "#!/bin/sh\n");
+    write(&bin, "variables", "PATH=/somewhere/else\n");
+    fs::set_permissions(bin.join("indexer"), fs::Permissions::from_mode(0o755)).unwrap();
+    let bin = bin.display();
+    let good = [
+        format!("command = [\"{bin}/indexer\"]\nworking-directory = \"{bin}\"\n"),
+        format!("command = [\"indexer\"]\n[environment]\nPATH = \"/no/such:{bin}\"\n"),
+        // What is in such a file is known when a run starts.
+        format!("command = [\"its-own-program\"]\nenvironment-file = \"{bin}/variables\"\n"),
+        "command = [\"sh\", \"-c\", \"exit\"]\nenvironment-file = \"-/no/such\"\n".to_owned(),
+    ];
+    for text in good {
+        write(dir.path(), "a.toml", &text);
+        let printed = check(&[dir.path().to_str().unwrap()]);
+        assert!(printed.out.ends_with(", 0 problems\n"), "{text}{}", printed.out);
+    }
+}

@@ -5,6 +5,7 @@ mod access;
 mod claims;
 mod launch;
 mod limits;
+mod there;
 mod timing;
 mod variables;
 
@@ -63,7 +64,7 @@ fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definit
     let timeout_ms = timing::timeout(reader);
     let pool = claims::pool(reader, host);
     let memory = limits::memory(reader, pool.as_deref(), host);
-    Definition {
+    let definition = Definition {
         description: launch::description(reader),
         command: launch::command(reader),
         working_directory: launch::working_directory(reader),
@@ -95,5 +96,7 @@ fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definit
         accept: access::accept(reader),
         allow: access::allow(reader),
         name,
-    }
+    };
+    there::check(reader, &definition, host);
+    definition
 }
