@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::limits;
 use crate::protocol::{JobStatus, StatusReply};
-use crate::words::Outcome;
+use crate::words::{Accounting, Outcome};
 
 use super::failure::Failure;
 use super::target::Target;
@@ -44,6 +44,11 @@ pub(super) fn names(target: &Target) -> Vec<String> {
     let mut jobs = Vec::new();
     let _ = collect(target, &mut jobs);
     jobs.into_iter().map(|job| job.job).collect()
+}
+
+/// What can count memory.
+pub(super) fn accountings() -> Vec<Candidate> {
+    Accounting::ALL.iter().map(|accounting| Candidate::new(accounting.word())).collect()
 }
 
 fn candidate(job: &JobStatus) -> Candidate {
