@@ -12,6 +12,7 @@
 //! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
 //! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
+//! | [`baseline`] | what daemons held before they were jobs: a file that `ebb audit` writes and `ebb report` reads |
 //! | [`settings`] | what ebbd.toml means: TOML text -> checked settings -> a budget of bytes |
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
 //! | [`problem`] | what is wrong with a TOML file, where, and what to write instead: for job files and settings alike |
@@ -20,6 +21,7 @@
 //! | [`words`], [`clock`], [`limits`], [`exit`] | the vocabulary, the two clocks, every bound, every exit code |
 //! | [`host`], [`places`], [`hash`] | the machine's answers to the check of a job file, default places, a stable hash |
 
+pub mod baseline;
 pub mod carrier;
 pub mod cli;
 pub mod clock;

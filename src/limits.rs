@@ -7,6 +7,8 @@ pub const JOB_NAME_MAX: usize = 64;
 pub const JOB_FILE_MAX: u64 = 64 * 1024;
 /// Largest settings file, in bytes; a larger one is a problem and is not read.
 pub const SETTINGS_FILE_MAX: u64 = 64 * 1024;
+/// Largest baseline (`baseline.json`), in bytes; a larger one is a problem and is not read. Room for [`JOBS_MAX`] jobs.
+pub const BASELINE_FILE_MAX: u64 = 4 * 1024 * 1024;
 /// Most job files in a directory; those beyond it (in order of name) are a problem each.
 pub const JOBS_MAX: usize = 10_000;
 /// Most schedules in one job file; more are a problem.
