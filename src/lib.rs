@@ -12,6 +12,7 @@
 //! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
 //! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
+//! | [`report`] | what ebb saved: the runs of the journal against the baseline. PURE |
 //! | [`baseline`] | what daemons held before they were jobs: a file that `ebb audit` writes and `ebb report` reads |
 //! | [`settings`] | what ebbd.toml means: TOML text -> checked settings -> a budget of bytes |
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
@@ -37,6 +38,7 @@ pub mod limits;
 pub mod places;
 pub mod problem;
 pub mod protocol;
+pub mod report;
 pub mod schedule;
 pub mod settings;
 pub mod sys;

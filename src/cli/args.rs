@@ -10,6 +10,7 @@ use clap_complete::ArgValueCandidates as Offer;
 
 use super::offers;
 use crate::exit;
+use crate::job::Bytes;
 use crate::limits;
 use crate::words::Outcome;
 
@@ -33,6 +34,11 @@ const FORECAST_HELP: &str = "\
 Each job counts with its highest peak and its longest run of late, from its next starts and from the runs under way; a \
 job that has taught nothing yet with its claim, for a minute. What is drawn at random (`jitter`) is not known ahead, and \
 what is asked for by hand neither.";
+
+const REPORT_HELP: &str = "\
+An MB-hour is 1024 * 1024 bytes held for an hour. What a daemon held comes from baseline.json beside the job files, which \
+`ebb audit --write` makes, or from --before; it counts from the job's first run on. Where there is neither, only what the \
+runs used is told. docs/report.md says how it is reckoned.";
 
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
@@ -72,6 +78,9 @@ pub(super) enum Verb {
     /// The memory of all jobs together over the coming hours
     #[command(after_help = FORECAST_HELP)]
     Forecast(Forecast),
+    /// What the jobs saved against the daemons that they were, since when
+    #[command(after_help = REPORT_HELP)]
+    Report(Report),
     /// What a run has written
     Logs(Logs),
     /// End a run, or all runs of a job
@@ -205,6 +214,25 @@ pub(super) struct Forecast {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Report {
+    /// From then on: `2h` or `7d` ago, a day such as `2026-01-31`, or an RFC 3339 instant [default: all that the journal has]
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<String>,
+    /// What the daemons held before, if not baseline.json beside the job files
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(super) baseline: Option<PathBuf>,
+    /// What the daemon held that this job was, at rest: `indexer=449M`
+    #[arg(long, value_name = "JOB=SIZE", value_parser = before)]
+    pub(super) before: Vec<(String, Bytes)>,
+    /// Write it as one page that needs nothing else (`-`: to standard output)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "json")]
+    pub(super) html: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Logs {
     /// Which job
     #[arg(add = Offer::new(offers::jobs))]
@@ -320,6 +348,16 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         return Err("a name is letters, digits and `_`, and does not begin with a digit".to_owned());
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn before(text: &str) -> Result<(String, Bytes), String> {
+    let (job, size) = text.split_once('=').ok_or("write it as JOB=SIZE, such as indexer=449M")?;
+    crate::job::check_name(job).map_err(|problem| problem.message)?;
+    let bytes: Bytes = size.parse().map_err(|problem: crate::problem::TextProblem| problem.to_string())?;
+    if bytes.0 == 0 {
+        return Err("a daemon that held nothing leaves nothing to save".to_owned());
+    }
+    Ok((job.to_owned(), bytes))
 }
 
 fn instant(text: &str) -> Result<jiff::Timestamp, String> {

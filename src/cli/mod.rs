@@ -23,6 +23,7 @@ mod output;
 mod pause;
 mod plan;
 mod reload;
+mod report;
 mod run_now;
 mod screen;
 mod slots;
@@ -85,6 +86,7 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::History(args) => history::run(args, target, screen),
         Verb::Suggest(args) => suggest::run(args, target, screen),
         Verb::Forecast(args) => forecast::run(args, target, screen),
+        Verb::Report(args) => report::run(args, target, screen),
         Verb::Logs(args) => logs::run(args, target, screen),
         Verb::Stop(args) => stop::run(args, target, screen),
         Verb::Pause(args) => pause::pause(args, target, screen),
