@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shape::{Known, Shape};
+use super::shape::{Known, Shape, with_peak};
 use super::told::{OomKills, Waits};
 use crate::clock::Wall;
 use crate::journal::HistoryLine;
@@ -61,7 +61,7 @@ fn kept(line: &HistoryLine) -> Option<Kept> {
         peak,
         limit: line.memory_max_bytes,
         ms: curve.ms,
-        points: curve.bytes(peak),
+        points: with_peak(curve, peak),
     })
 }
 

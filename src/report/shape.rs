@@ -1,6 +1,7 @@
 //! The memory of one run over its time, as pieces of equal height. Knows no other run.
 
 use crate::journal::HistoryLine;
+use crate::learn::Curve;
 use crate::limits;
 
 /// What is known of a run's memory.
@@ -44,7 +45,7 @@ impl Shape {
         };
         let ms = i64::try_from(curve.ms).unwrap_or(i64::MAX);
         let mut steps: Vec<(i64, u64)> = Vec::new();
-        for (number, bytes) in curve.bytes(peak).into_iter().enumerate() {
+        for (number, bytes) in with_peak(curve, peak).into_iter().enumerate() {
             let at = from.saturating_add(ms.saturating_mul(i64::try_from(number).unwrap_or(i64::MAX)));
             // Where nobody had looked yet it held no more than its highest.
             let bytes = if bytes == 0 { peak } else { bytes };
@@ -84,4 +85,14 @@ impl Shape {
         }
         self
     }
+}
+
+/// The points of a curve in bytes. A peak that came and went between two looks, as the last pages before a kill do, is put where
+/// the run was seen at its highest.
+pub(super) fn with_peak(curve: &Curve, peak: u64) -> Vec<u64> {
+    let mut points = curve.bytes(peak);
+    if let Some(highest) = points.iter_mut().max_by_key(|bytes| **bytes) {
+        *highest = peak;
+    }
+    points
 }

@@ -11,25 +11,29 @@ const NAMED: usize = 5;
 
 /// What was saved, in one sentence.
 pub(super) fn headline(told: &Told) -> String {
+    let what = compared(told);
+    match &told.saving {
+        None => format!("{what}."),
+        Some(saving) if saving.saved_mb_hours >= 0.0 => {
+            format!("{what}: {} less.", percent(saving.saved_percent))
+        }
+        Some(saving) => format!("{what}: {} more, nothing was saved.", mb_hours(-saving.saved_mb_hours)),
+    }
+}
+
+/// What was used, instead of what; without its full stop.
+pub(super) fn compared(told: &Told) -> String {
     let Some(saving) = &told.saving else {
-        let runs = counted(told.used.runs + told.used.alive, "run");
-        return match told.used.runs + told.used.alive {
-            0 => "Nothing has run yet.".to_owned(),
-            _ => format!("{runs} used {} MB-hours.", mb_hours(told.used.mb_hours)),
+        let runs = told.used.runs + told.used.alive;
+        return match runs {
+            0 => "Nothing has run yet".to_owned(),
+            _ => format!("{} used {} MB-hours", counted(runs, "run"), mb_hours(told.used.mb_hours)),
         };
     };
     let (before, used) = (mb_hours(saving.before_mb_hours), mb_hours(saving.used_mb_hours));
     let jobs = told.jobs.iter().filter(|job| job.saving.is_some()).count() as u64;
-    let (jobs, were) = (counted(jobs, "job"), if jobs == 1 { "was a daemon" } else { "were daemons" });
-    if saving.saved_mb_hours >= 0.0 {
-        let less = percent(saving.saved_percent);
-        format!("{jobs} that {were} used {used} MB-hours instead of {before}: {less} less.")
-    } else {
-        let more = mb_hours(-saving.saved_mb_hours);
-        format!(
-            "{jobs} that {were} used {used} MB-hours instead of {before}: {more} more, nothing was saved."
-        )
-    }
+    let were = if jobs == 1 { "was a daemon" } else { "were daemons" };
+    format!("{} that {were} used {used} MB-hours instead of {before}", counted(jobs, "job"))
 }
 
 /// What was held at once, before and now.

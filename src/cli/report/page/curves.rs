@@ -77,7 +77,7 @@ fn card(number: usize, job: &JobTold, class: &str) -> String {
         top,
         across: Across::Since(longest),
     }
-    .svg(&picture);
+    .drawn(&picture);
     let limit_class = if drawn.is_some() { " drawn" } else { "" };
     format!(
         "<article class=\"card {class}\"><h3>{}</h3><p class=\"quiet\">peak {peak} · <span class=\"limit-told{limit_class}\">{told}</span></p>{svg}</article>",

@@ -13,7 +13,7 @@ use super::html::text;
 /// Units of a picture, across and down.
 pub(super) const UNITS: f64 = 1000.0;
 /// Pixels above the highest value, and below the lowest, where the scale of time stands.
-const ABOVE: u32 = 18;
+const ABOVE: u32 = 10;
 const BELOW: u32 = 22;
 /// Most labels of a scale of time.
 const TICKS: i64 = 7;
@@ -60,36 +60,30 @@ pub(super) fn top_above(highest: u64) -> u64 {
 }
 
 impl Frame<'_> {
-    /// The SVG with the picture in it.
-    pub(super) fn svg(&self, picture: &str) -> String {
+    /// The picture with its scales: that of bytes stands beside it, so that it covers nothing.
+    pub(super) fn drawn(&self, picture: &str) -> String {
         let (id, height) = (self.id, self.height);
-        let mut out = format!(
-            "<svg class=\"plot\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" width=\"100%\" height=\"{}\">\
-             <title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>",
-            height + ABOVE + BELOW,
-            text(&self.title),
-            text(&self.desc)
-        );
+        let whole = height + ABOVE + BELOW;
         let levels = levels(self.top);
+        let mut scale = String::new();
+        let mut grid = String::new();
         for level in &levels {
             let y = self.pixel(*level);
-            let _ = write!(out, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>");
+            let _ = write!(grid, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>");
+            let _ =
+                write!(scale, "<text x=\"100%\" y=\"{}\" text-anchor=\"end\">{}</text>", y + 4, size(*level));
         }
-        let _ = write!(
-            out,
-            "<svg y=\"{ABOVE}\" width=\"100%\" height=\"{height}\" viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" \
-             class=\"shapes\">{picture}</svg>"
-        );
-        for level in levels.iter().filter(|level| **level > 0) {
-            let _ = write!(
-                out,
-                "<text class=\"level\" x=\"0\" y=\"{}\">{}</text>",
-                self.pixel(*level) - 4,
-                size(*level)
-            );
-        }
-        self.label_time(&mut out);
-        out + "</svg>"
+        let mut time = String::new();
+        self.label_time(&mut time);
+        format!(
+            "<div class=\"chart\"><svg class=\"scale\" width=\"100%\" height=\"{whole}\" aria-hidden=\"true\">{scale}</svg>\
+             <svg class=\"plot\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" width=\"100%\" height=\"{whole}\">\
+             <title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>{grid}\
+             <svg y=\"{ABOVE}\" width=\"100%\" height=\"{height}\" viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" \
+             class=\"shapes\">{picture}</svg>{time}</svg></div>",
+            text(&self.title),
+            text(&self.desc)
+        )
     }
 
     /// In pixels from the upper edge of the frame.
@@ -219,7 +213,7 @@ mod tests {
         );
         let day = labels("2026-01-30T21:10:00Z", "2026-01-31T10:00:00Z");
         assert_eq!(day, ["Jan 31", "02:00", "04:00", "06:00", "08:00", "10:00"]);
-        assert_eq!(labels("2026-01-01T00:00:00Z", "2026-01-13T00:00:00Z").first().unwrap(), "Jan 2");
+        assert_eq!(labels("2026-01-01T00:00:00Z", "2026-01-13T00:00:00Z").first().unwrap(), "Jan 3");
         for hours in 1..4_000 {
             let (from, to) = (1_769_857_260_000, 1_769_857_260_000 + hours * 3_600_000);
             let count = ticks(from, to, &noon()).len();

@@ -25,7 +25,7 @@ pub(super) fn page(told: &Told, moment: &Moment) -> String {
     let host = told.host.name.as_deref().unwrap_or("this host");
     let stamp = |at: crate::clock::Wall| moment.stamp(at.timestamp());
     let body = [
-        header(told, host, &format!("{} to {}, {}", stamp(told.from), stamp(told.to), span(told))),
+        header(told, host, &format!("{} to {}", stamp(told.from), stamp(told.to))),
         before_and_after(told, moment),
         over_time(told, &colours, moment),
         section("jobs", "Each job", &tables::jobs(told, &colours)),
@@ -71,7 +71,7 @@ fn header(told: &Told, host: &str, period: &str) -> String {
         Some(_) => "Nothing was saved".to_owned(),
         None => "What the jobs used".to_owned(),
     };
-    let lead = text(&sentences::headline(told));
+    let lead = text(&format!("{} in {}.", sentences::compared(told), span(told)));
     format!(
         "<header><p class=\"quiet\">ebb report · {} · {}</p><h1>{title}</h1><p class=\"lead\">{lead}</p><dl class=\"figures\">{}</dl></header>",
         text(host),

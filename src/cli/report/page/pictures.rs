@@ -80,7 +80,7 @@ pub(super) fn before_and_after(told: &Told, moment: &Moment) -> String {
         top,
         across: Across::Clock(from, to, moment),
     }
-    .svg(&picture)
+    .drawn(&picture)
 }
 
 /// What all runs held, stacked.
@@ -128,7 +128,7 @@ pub(super) fn stacked(told: &Told, colours: &[String], moment: &Moment) -> Strin
         top,
         across: Across::Clock(told.from.0, told.to.0, moment),
     }
-    .svg(&picture)
+    .drawn(&picture)
 }
 
 /// Bands over the slices, each from a level up by so much. Slices that touch are one shape, so that no seam is seen.

@@ -2,6 +2,7 @@
 
 use crate::cli::figures::{duration, size};
 use crate::cli::times::Moment;
+use crate::clock::Wall;
 use crate::report::{JobTold, RunTold, Told};
 
 use super::super::figures::{mb_hours, remarkable};
@@ -74,7 +75,7 @@ pub(super) fn runs(caption: &str, runs: &[RunTold], moment: &Moment) -> String {
         let id = run.run.map_or_else(String::new, |id| format!(" <span class=\"quiet\">run {id}</span>"));
         vec![
             words("Job", format!("<b>{}</b>{id}", text(&run.job))),
-            words("Started", run.started_at.map_or_else(dash, |at| moment.stamp(at.timestamp()))),
+            words("Started", run.started_at.map_or_else(dash, |at| started(at, moment))),
             number("Duration", run.duration_ms.map_or_else(dash, duration)),
             number("Peak", run.peak_anon_bytes.map_or_else(dash, size)),
             number("Limit", run.memory_max_bytes.map_or_else(dash, size)),
@@ -82,6 +83,10 @@ pub(super) fn runs(caption: &str, runs: &[RunTold], moment: &Moment) -> String {
         ]
     };
     table(caption, &runs.iter().map(row).collect::<Vec<_>>())
+}
+
+fn started(at: Wall, moment: &Moment) -> String {
+    format!("<time class=\"moment\" datetime=\"{at}\">{}</time>", moment.stamp(at.timestamp()))
 }
 
 fn table(caption: &str, rows: &[Vec<Cell>]) -> String {
