@@ -13,6 +13,8 @@
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
 //! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
 //! | [`measure`] | what single runs of any command cost, against each other and against a baseline. PURE |
+//! | [`report`] | what ebb saved: the runs of the journal against the baseline. PURE |
+//! | [`baseline`] | what daemons held before they were jobs: a file that `ebb audit` writes and `ebb report` reads |
 //! | [`settings`] | what ebbd.toml means: TOML text -> checked settings -> a budget of bytes |
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
 //! | [`problem`] | what is wrong with a TOML file, where, and what to write instead: for job files and settings alike |
@@ -21,6 +23,7 @@
 //! | [`words`], [`clock`], [`limits`], [`exit`] | the vocabulary, the two clocks, every bound, every exit code |
 //! | [`host`], [`places`], [`hash`] | the machine's answers to the check of a job file, default places, a stable hash |
 
+pub mod baseline;
 pub mod carrier;
 pub mod cli;
 pub mod clock;
@@ -37,6 +40,7 @@ pub mod measure;
 pub mod places;
 pub mod problem;
 pub mod protocol;
+pub mod report;
 pub mod schedule;
 pub mod settings;
 pub mod sys;

@@ -7,6 +7,8 @@ pub const JOB_NAME_MAX: usize = 64;
 pub const JOB_FILE_MAX: u64 = 64 * 1024;
 /// Largest settings file, in bytes; a larger one is a problem and is not read.
 pub const SETTINGS_FILE_MAX: u64 = 64 * 1024;
+/// Largest baseline (`baseline.json`), in bytes; a larger one is a problem and is not read. Room for [`JOBS_MAX`] jobs.
+pub const BASELINE_FILE_MAX: u64 = 4 * 1024 * 1024;
 /// Most job files in a directory; those beyond it (in order of name) are a problem each.
 pub const JOBS_MAX: usize = 10_000;
 /// Most schedules in one job file; more are a problem.
@@ -254,6 +256,22 @@ pub const SUGGEST_RUNS_MAX: u64 = 200;
 pub const SUGGEST_LINES_MAX: u64 = 10_000;
 /// Most slots that one `ebb suggest` moves, and the largest jobs of a highest minute that it tries to move.
 pub const SUGGEST_MOVES_MAX: usize = 16;
+/// Most slices of time that a report draws the memory of the host in; where more time passes, neighbours are joined, the higher
+/// of which counts.
+pub const REPORT_SLICES_MAX: usize = 480;
+/// Jobs that a report tells apart in one slice, the largest; what others held is drawn as theirs together.
+pub const REPORT_STACK_MAX: usize = 16;
+/// Pieces that the curve of a run has when runs are summed up; longer ones are joined, the higher of which counts.
+pub const REPORT_PIECES_MAX: usize = 64;
+/// Curves of one job that a report keeps, the newest, besides that of its largest run.
+pub const REPORT_CURVES_MAX: usize = 8;
+/// Runs that a report ranks as slowest, and as largest.
+pub const REPORT_RANKED_MAX: usize = 5;
+/// A run that started so long after its trigger, in milliseconds, has waited; a sooner one has not.
+pub const REPORT_WAIT_MIN_MS: u64 = 1_000;
+/// 2020-01-01 UTC in milliseconds since 1970: a clock that shows less was not set when the run began, and its time is not
+/// counted as one that a report goes back to.
+pub const REPORT_CLOCK_SET_MS: i64 = 1_577_836_800_000;
 /// Runs of a job that have to have succeeded before ebb says what the next one needs.
 pub const LEARNED_RUNS_MIN: u32 = 3;
 /// Least margin on top of a learned peak, in bytes; it is a tenth of the peak where that is more.

@@ -151,6 +151,16 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Who says what a daemon held before it was a job.
+    BaselineSource {
+        /// `ebb audit` has measured it.
+        Audit = "audit",
+        /// Somebody has written it down.
+        Given = "given",
+    }
+}
+
+vocabulary! {
     /// Why ebb ends a run, as the journal keeps it from the decision to the run's end.
     StopReason {
         /// Its timeout has passed.

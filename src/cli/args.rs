@@ -10,7 +10,7 @@ use clap_complete::ArgValueCandidates as Offer;
 
 use super::offers;
 use crate::exit;
-use crate::job::Millis;
+use crate::job::{Bytes, Millis};
 use crate::limits;
 use crate::words::{Accounting, Outcome};
 
@@ -39,6 +39,10 @@ const MEASURE_HELP: &str = "\
 The program has the terminal, the input and the outputs to itself, and the figures follow on standard error. With --json \
 they are standard output, and what the program writes there goes to standard error. The exit code is the program's own, \
 128+n for signal n, 124 where its time was up, 127 where it is not there, and 126 where it can't be executed.";
+const REPORT_HELP: &str = "\
+An MB-hour is 1024 * 1024 bytes held for an hour. What a daemon held comes from baseline.json beside the job files, which \
+`ebb audit --write` makes, or from --before; it counts from the job's first run on. Where there is neither, only what the \
+runs used is told. docs/report.md says how it is reckoned.";
 
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
@@ -78,6 +82,9 @@ pub(super) enum Verb {
     /// The memory of all jobs together over the coming hours
     #[command(after_help = FORECAST_HELP)]
     Forecast(Forecast),
+    /// What the jobs saved against the daemons that they were, since when
+    #[command(after_help = REPORT_HELP)]
+    Report(Report),
     /// What a run has written
     Logs(Logs),
     /// What one run of any command costs: memory, CPU, time. Without ebbd
@@ -231,6 +238,25 @@ pub(super) struct Forecast {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Report {
+    /// From then on: `2h` or `7d` ago, a day such as `2026-01-31`, or an RFC 3339 instant [default: all that the journal has]
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<String>,
+    /// What the daemons held before, if not baseline.json beside the job files
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(super) baseline: Option<PathBuf>,
+    /// What the daemon held that this job was, at rest: `indexer=449M`
+    #[arg(long, value_name = "JOB=SIZE", value_parser = before)]
+    pub(super) before: Vec<(String, Bytes)>,
+    /// Write it as one page that needs nothing else (`-`: to standard output)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "json")]
+    pub(super) html: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Logs {
     /// Which job
     #[arg(add = Offer::new(offers::jobs))]
@@ -365,6 +391,16 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         return Err("a name is letters, digits and `_`, and does not begin with a digit".to_owned());
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn before(text: &str) -> Result<(String, Bytes), String> {
+    let (job, size) = text.split_once('=').ok_or("write it as JOB=SIZE, such as indexer=449M")?;
+    crate::job::check_name(job).map_err(|problem| problem.message)?;
+    let bytes: Bytes = size.parse().map_err(|problem: crate::problem::TextProblem| problem.to_string())?;
+    if bytes.0 == 0 {
+        return Err("a daemon that held nothing leaves nothing to save".to_owned());
+    }
+    Ok((job.to_owned(), bytes))
 }
 
 fn instant(text: &str) -> Result<jiff::Timestamp, String> {

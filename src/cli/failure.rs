@@ -20,6 +20,8 @@ pub(super) enum Failure {
     System(String),
     /// ebbd takes too long.
     Busy(String),
+    /// A file has a mistake.
+    Unusable(String),
     /// The client may not reach ebbd.
     NotAllowed(String),
     /// ebbd refused.
@@ -44,6 +46,7 @@ impl Failure {
             Self::NoDaemon(_) | Self::Gone(_) | Self::Garbled(_) => exit::NO_DAEMON,
             Self::System(_) => exit::OS,
             Self::Busy(_) => exit::BUSY,
+            Self::Unusable(_) => exit::CONFIG,
             Self::NotAllowed(_) => exit::NOT_ALLOWED,
             Self::Refused(error) => Code(error.exit_code()),
             Self::NoProgram(_) => exit::NO_PROGRAM,
@@ -60,6 +63,7 @@ impl Failure {
             | Self::Garbled(_)
             | Self::System(_)
             | Self::Busy(_)
+            | Self::Unusable(_)
             | Self::NotAllowed(_)
             | Self::NoProgram(_)
             | Self::NotExecutable(_)
@@ -93,6 +97,7 @@ impl std::fmt::Display for Failure {
             | Self::Garbled(text)
             | Self::System(text)
             | Self::Busy(text)
+            | Self::Unusable(text)
             | Self::NotAllowed(text)
             | Self::NoProgram(text)
             | Self::NotExecutable(text) => f.write_str(text),
@@ -122,6 +127,7 @@ mod tests {
             (Failure::System(text()), 71),
             (refused(Refusal::System(text())), 71),
             (Failure::Busy(text()), 75),
+            (Failure::Unusable(text()), 78),
             (refused(Refusal::QueueFull(text())), 75),
             (refused(Refusal::NeverFits(text())), 78),
             (refused(Refusal::ShuttingDown), 75),

@@ -63,6 +63,22 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
     text.lines().map(one_line)
 }
 
+/// Words in lines of so many columns; a word that is longer has a line of its own.
+pub(super) fn wrapped(text: &str, width: u16) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + word.chars().count() < usize::from(width) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Control characters, and the invisible ones that reorder or join what stands around them.
 fn acts_on_terminal(c: char) -> bool {
     c.is_control()
@@ -132,5 +148,11 @@ mod tests {
     #[test]
     fn text_from_elsewhere_cannot_act_on_the_terminal() {
         assert_eq!(one_line("a\u{1b}[31mb\nc\u{202e}d"), "a [31mb c d");
+    }
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("incomprehensibilities", 7), ["incomprehensibilities"]);
     }
 }

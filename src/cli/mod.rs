@@ -26,6 +26,7 @@ mod pause;
 mod plan;
 mod presence;
 mod reload;
+mod report;
 mod run_now;
 mod screen;
 mod slots;
@@ -89,6 +90,7 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::Suggest(args) => suggest::run(args, target, screen),
         Verb::Forecast(args) => forecast::run(args, target, screen),
         Verb::Measure(args) => measure::run(args, screen),
+        Verb::Report(args) => report::run(args, target, screen),
         Verb::Logs(args) => logs::run(args, target, screen),
         Verb::Stop(args) => stop::run(args, target, screen),
         Verb::Pause(args) => pause::pause(args, target, screen),

@@ -176,7 +176,9 @@ fn as_file(proposals: &[Proposal], look: Look) -> String {
     for it in proposals {
         let now =
             it.now.as_ref().map_or_else(String::new, |now| format!(" (now {})", figures::one_line(now)));
-        for line in wrapped(&format!("{}{now}", it.why), look.width.unwrap_or(WIDTH)) {
+        for line in
+            figures::wrapped(&format!("{}{now}", it.why), look.width.unwrap_or(WIDTH).saturating_sub(2))
+        {
             text += &format!("{}\n", look.paint(QUIET, &format!("# {line}")));
         }
         let key = match it.key.split_once('.') {
@@ -189,31 +191,4 @@ fn as_file(proposals: &[Proposal], look: Look) -> String {
         text += &format!("{key} = {:?}\n", it.value);
     }
     text
-}
-
-/// Words in lines of so many columns, two of which are taken.
-fn wrapped(text: &str, width: u16) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + word.chars().count() + 3 <= usize::from(width) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) | None => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_are_wrapped_between_words() {
-        assert_eq!(wrapped("one two three", 9), ["one two", "three"]);
-        assert_eq!(wrapped("incomprehensibilities", 9), ["incomprehensibilities"]);
-    }
 }

@@ -1,8 +1,8 @@
 //! Files that are just there for this process, and what is sure to be on disk.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt as _};
 use std::path::Path;
 
 /// Flag that keeps open(2) from waiting for the other end of a pipe.
@@ -39,4 +39,36 @@ pub fn nameless(dir: &Path) -> io::Result<File> {
         }
         other => other,
     }
+}
+
+/// Puts a whole file in the place of what is at `path`, or there: whoever opens it sees the old one or the new one, also
+/// after a crash. It gets the mode of the one before it, else `mode` as the umask leaves it. A symbolic link stays one.
+///
+/// # Errors
+/// Nothing has changed, and nothing is left beside it.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let path = &match path.canonicalize() {
+        Ok(path) => path,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(error),
+    };
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}", std::process::id()));
+    let beside = path.with_file_name(beside);
+    let before = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+    let written = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        if let Some(before) = &before {
+            file.set_permissions(std::fs::Permissions::from_mode(before.permissions().mode() & 0o777))?;
+        }
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    written().inspect_err(|_| {
+        // What was not made is not there, and what is there is no file of anybody else's: its name has our pid.
+        let _ = std::fs::remove_file(&beside);
+    })
 }

@@ -37,6 +37,19 @@ pub const START_UNKNOWN: u64 = 0;
 /// who could start one.
 pub const START_OF_NOBODY: u64 = 1;
 
+/// What a process of this name holds in memory, in bytes: its resident set, the pages of its binary included (proc_pid_statm(5),
+/// field 2). `None` where there is no such process, as where a pid is one of another namespace.
+#[must_use]
+pub fn resident_bytes_of(pid: u32, name: &str) -> Option<u64> {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
+    if read("comm")?.trim_end() != name {
+        return None;
+    }
+    let pages: u64 = read("statm")?.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten()?;
+    pages.checked_mul(u64::try_from(page).ok()?)
+}
+
 /// When the process started, in clock ticks since boot: with the pid it names a process for the time of one boot.
 ///
 /// # Errors
