@@ -61,6 +61,7 @@ pub(super) fn from_line(line: &[u8]) -> Result<Record, Bad> {
         "stopping" => Event::Stopping(parse(line)?),
         "finished" => Event::Finished(parse(line)?),
         "skipped" => Event::Skipped(parse(line)?),
+        "pressure" => Event::Pressure(parse(line)?),
         _ => return Err(Bad::UnknownEvent(head.event.into_owned())),
     };
     Ok(Record { at: head.at, event })

@@ -1,13 +1,13 @@
 //! What the records add up to.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::story::Story;
 use super::*;
 use crate::journal::State;
 use crate::journal::codec::{from_line, to_line};
-use crate::journal::record::{Finished, JobFacts, Queued, Skipped, Started, Usage};
-use crate::words::{Enforcement, Outcome, SkipReason, Trigger};
+use crate::journal::record::{Finished, JobFacts, Pressure, Queued, Skipped, Started, Stopping, Usage};
+use crate::words::{Enforcement, Outcome, SkipReason, StopReason, Trigger};
 
 fn sum<'a>(records: impl IntoIterator<Item = &'a Record>) -> State {
     let mut state = State::default();
@@ -81,12 +81,18 @@ fn finished(id: RunId) -> Event {
 
 #[test]
 fn every_event_is_read_back_as_it_was_written_and_its_word_is_known() {
-    let mut words = BTreeMap::new();
-    for record in Story::records(1, 2_000) {
+    let mut words = BTreeSet::new();
+    // What the stories leave out, as a run's end is not ebb's there, nor is the host's memory.
+    let others = [
+        Event::Stopping(Stopping { id: 1, job: "a".to_owned(), reason: StopReason::Shutdown }),
+        Event::Pressure(Pressure { holds: true }),
+    ];
+    let others = others.into_iter().map(|event| Record { at: NOW, event });
+    for record in Story::records(1, 2_000).into_iter().chain(others) {
         let line = to_line(&record).unwrap();
         assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1, "one line a record");
         let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
-        *words.entry(json["event"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        words.insert(json["event"].as_str().unwrap().to_owned());
         assert_eq!(from_line(&line[..line.len() - 1]).unwrap(), record);
         assert_eq!(
             serde_json::from_slice::<Record>(&line).unwrap(),
@@ -94,9 +100,8 @@ fn every_event_is_read_back_as_it_was_written_and_its_word_is_known() {
             "serde reads what it wrote, too"
         );
     }
-    let known =
-        ["finished", "job", "job-removed", "opened", "paused", "queued", "resumed", "skipped", "started"];
-    assert!(words.keys().eq(known));
+    let known: BTreeSet<_> = Event::WORDS.iter().map(|word| (*word).to_owned()).collect();
+    assert_eq!(words, known);
 }
 
 #[test]
