@@ -1,6 +1,7 @@
 //! What single runs of any command cost, against each other and against a baseline. PURE.
 //! Knows nothing of how a run is started and looked at, nor of how figures are shown.
 
+mod baseline;
 mod run;
 mod spread;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Wall;
 use crate::words::Accounting;
 
+pub use baseline::{Compared, Comparison};
 pub use run::Run;
 pub use spread::Spread;
 

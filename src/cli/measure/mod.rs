@@ -1,7 +1,9 @@
 //! `ebb measure`: what runs of any command cost, counted as those of a job, without ebbd.
 
 mod accounts;
+mod against;
 mod follow;
+mod keep;
 mod looks;
 mod show;
 mod start;
@@ -9,27 +11,56 @@ mod start;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::exit;
-use crate::measure::{self, Measured, Run, Summary, VERSION};
+use crate::measure::{self, Comparison, Measured, Run, Summary, VERSION};
 use crate::sys::foreground::{Program, Signals};
 use crate::sys::{child, clock};
-use crate::words::Accounting;
+use crate::words::{Accounting, Figure};
 
 use super::args;
 use super::failure::{Done, Failure};
-use super::screen::Screen;
+use super::screen::{NOTICE, Screen};
 
 use accounts::Accounts;
 
 pub(super) fn run(args: &args::Measure, screen: &mut Screen) -> Done {
+    // What is wrong with the files is said before a run is made, which may take long.
+    let baseline = args.baseline.as_deref().map(keep::read).transpose()?;
+    args.save.as_deref().map_or(Ok(()), keep::will_fit)?;
     let measured = measure(args)?;
+    let held: &[Figure] = if args.hold.is_empty() { &[Figure::PeakAnon] } else { &args.hold };
+    let comparison = baseline.map(|then| Comparison::of(&then, &measured, args.tolerance, held));
     if args.json {
-        screen.json(&measured)?;
+        screen.json(&Printed { measured: &measured, comparison: comparison.as_ref() })?;
     } else {
         show::print(&measured, screen)?;
     }
-    let failed = measured.runs.iter().find(|run| !run.is_success());
-    Ok(failed.map_or(exit::OK, Run::code))
+    if let (Some(comparison), Some(file)) = (&comparison, &args.baseline) {
+        against::print(comparison, file, screen)?;
+    }
+    let is_any_good = measured.runs.iter().any(Run::is_success);
+    match &args.save {
+        Some(path) if is_any_good => keep::write(path, &measured)?,
+        Some(path) => {
+            let told = format!("ebb: {} is not written, since no run succeeded", path.display());
+            screen.remark(NOTICE, &told)?;
+        }
+        None => {}
+    }
+    let is_regression = comparison.is_some_and(|comparison| comparison.regressions().next().is_some());
+    let failed = measured.runs.iter().find(|run| !run.is_success()).map(Run::code);
+    Ok(failed.unwrap_or(if is_regression { exit::RUN_FAILED } else { exit::OK }))
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    measured: &'a Measured,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'a Comparison>,
 }
 
 /// Makes the runs, one after the other; fewer than were asked for where somebody asks for an end.
