@@ -247,6 +247,9 @@ pub(super) struct Measure {
     /// End a run that takes longer, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Millis>,
+    /// Show what each package costs that a program of Python imports
+    #[arg(long)]
+    pub(super) imports: bool,
     /// Count memory by this [default: the strongest that can be used here]
     #[arg(long, value_name = "NAME", value_parser = accounting, add = Offer::new(offers::accountings))]
     pub(super) accounting: Option<Accounting>,

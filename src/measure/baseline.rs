@@ -137,6 +137,7 @@ mod tests {
             accounting: Accounting::CgroupV2,
             why: Vec::new(),
             unseen: String::new(),
+            imports: None,
             summary: Summary::of(&runs),
             runs,
         }

@@ -2,10 +2,12 @@
 
 mod accounts;
 mod against;
+mod bills;
 mod follow;
 mod keep;
 mod looks;
 mod show;
+mod show_imports;
 mod start;
 
 use std::os::fd::AsFd as _;
@@ -14,7 +16,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::exit;
-use crate::measure::{self, Comparison, Measured, Run, Summary, VERSION};
+use crate::measure::{self, Bill, Comparison, Measured, Run, Summary, VERSION};
 use crate::sys::foreground::{Program, Signals};
 use crate::sys::{child, clock};
 use crate::words::{Accounting, Figure};
@@ -24,6 +26,7 @@ use super::failure::{Done, Failure};
 use super::screen::{NOTICE, Screen};
 
 use accounts::Accounts;
+use bills::Bills;
 
 pub(super) fn run(args: &args::Measure, screen: &mut Screen) -> Done {
     // What is wrong with the files is said before a run is made, which may take long.
@@ -36,6 +39,10 @@ pub(super) fn run(args: &args::Measure, screen: &mut Screen) -> Done {
         screen.json(&Printed { measured: &measured, comparison: comparison.as_ref() })?;
     } else {
         show::print(&measured, screen)?;
+    }
+    if let (Some(bills), false) = (&measured.imports, args.json) {
+        let text = show_imports::text(bills, screen.err_look);
+        screen.err.write_all(text.as_bytes())?;
     }
     if let (Some(comparison), Some(file)) = (&comparison, &args.baseline) {
         against::print(comparison, file, screen)?;
@@ -66,14 +73,16 @@ struct Printed<'a> {
 /// Makes the runs, one after the other; fewer than were asked for where somebody asks for an end.
 fn measure(args: &args::Measure) -> Result<Measured, Failure> {
     let at = clock::now().wall;
-    let program = Program { command: &args.command, environment: &[], stdout: stdout(args)? };
+    let bills = args.imports.then(Bills::open).transpose()?;
+    let environment: Vec<_> = bills.iter().map(Bills::environment).collect();
+    let program = Program { command: &args.command, environment: &environment, stdout: stdout(args)? };
     let signals = Signals::hear().map_err(|e| Failure::system("signals can't be handed on", &e))?;
     // Where that can't be had, what the program starts and forgets is not counted.
     let _ = child::set_subreaper();
     let mut accounts = Accounts::open(args.accounting)?;
     let (mut accounting, mut why) = (accounts.accounting, accounts.why.clone());
     let timeout = args.timeout.map(|timeout| Duration::from_millis(timeout.0));
-    let mut runs = Vec::new();
+    let (mut runs, mut imports) = (Vec::new(), Vec::new());
     for _ in 0..args.runs {
         let leaf = accounts.leaf()?;
         let was_to_be_inside = leaf.is_some();
@@ -83,6 +92,7 @@ fn measure(args: &args::Measure) -> Result<Measured, Failure> {
             why = vec!["the kernel did not let the program into its control group".to_owned()];
         }
         runs.push(followed.run);
+        imports.extend(bills.as_ref().map(Bills::take));
         if followed.is_interrupted {
             break;
         }
@@ -96,6 +106,7 @@ fn measure(args: &args::Measure) -> Result<Measured, Failure> {
         unseen: measure::unseen(accounting).to_owned(),
         summary: Summary::of(&runs),
         runs,
+        imports: bills.map(|_| Bill::typical(imports)),
     })
 }
 
