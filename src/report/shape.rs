@@ -4,6 +4,9 @@ use crate::journal::HistoryLine;
 use crate::learn::Curve;
 use crate::limits;
 
+/// How far the start by the wall clock may be from what end and length say, in milliseconds, while nobody has set it.
+const CLOCKS_APART_MS: u64 = 1_000;
+
 /// What is known of a run's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
@@ -29,13 +32,16 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Of a run that has ended; `None` where its program never ran. Its end is the clock's word and its length that of the clock
-    /// that nobody sets, where both are known.
+    /// Of a run that has ended; `None` where its program never ran. Where the clock was set meanwhile its end counts, and its length
+    /// by the clock that nobody sets.
     pub(super) fn of(line: &HistoryLine) -> Option<Self> {
         let started = line.started_at?.0;
         let to = line.ended().0;
         let length = line.duration_ms.and_then(|ms| i64::try_from(ms).ok());
-        let from = length.map_or_else(|| started.min(to), |length| to.saturating_sub(length));
+        let reckoned = length.map_or(started, |length| to.saturating_sub(length));
+        // The clock was set meanwhile where the two are far apart.
+        let is_set = started.abs_diff(reckoned) > CLOCKS_APART_MS;
+        let from = if is_set { reckoned } else { started.min(to) };
         let to = to.max(from.saturating_add(1));
         let Some(peak) = line.peak_anon_bytes else {
             return Some(Self { from, to, known: Known::Nothing, steps: Vec::new() });

@@ -147,7 +147,7 @@ pub struct OomKills {
 pub struct JobTold {
     /// Its name.
     pub job: String,
-    /// What it is for; none where it is no longer defined.
+    /// What it is for; none where it is not defined any more.
     pub description: Option<String>,
     /// What its daemon held at rest, in bytes, where it has a baseline.
     pub baseline_bytes: Option<u64>,

@@ -36,6 +36,8 @@ mod overlap;
 mod pages;
 mod pid1;
 mod reload;
+mod report;
+mod report_page;
 mod resources;
 mod rest;
 mod restart;

@@ -7,7 +7,7 @@ use crate::baseline::{self, Baseline, Before};
 use crate::cli::failure::Failure;
 use crate::job::Bytes;
 use crate::problem::hints::nearest;
-use crate::report::{Against, Told};
+use crate::report::{Against, JobTold, Told};
 use crate::words::BaselineSource;
 
 /// By name of job.
@@ -74,15 +74,14 @@ impl From<Before> for Against {
     }
 }
 
-/// Whether all jobs that the command line names are ones that ebbd or its journal knows.
+/// Whether all jobs that the command line names are ones that are defined, or of which the journal tells.
 ///
 /// # Errors
 /// One is not, with the one that was likely meant.
-pub(super) fn are_known(handed: &[String], told: &Told) -> Result<(), Failure> {
-    let is_known = |job: &&crate::report::JobTold| {
-        job.description.is_some() || job.used.runs > 0 || job.used.alive > 0 || !job.skips.is_empty()
-    };
-    let known: Vec<&str> = told.jobs.iter().filter(is_known).map(|job| job.job.as_str()).collect();
+pub(super) fn are_known(handed: &[String], defined: &[String], told: &Told) -> Result<(), Failure> {
+    let has_run = |job: &&JobTold| job.used.runs + job.used.alive > 0 || !job.skips.is_empty();
+    let ran = told.jobs.iter().filter(has_run).map(|job| job.job.as_str());
+    let known: Vec<&str> = defined.iter().map(String::as_str).chain(ran).collect();
     let Some(unknown) = handed.iter().find(|job| !known.contains(&job.as_str())) else { return Ok(()) };
     let meant = nearest(unknown, known.iter().copied());
     let meant = meant.map_or_else(String::new, |job| format!("; did you mean `{job}`?"));

@@ -55,6 +55,7 @@ pub(super) fn run(args: &args::Report, target: &Target, screen: &mut Screen) -> 
     let mut gather = Gather::new(Begin { now: moment.now.into(), since, against });
     alive.iter().for_each(|alive| gather.add_alive(alive));
     let budget: Option<BudgetReply> = connection.call("Budget", &json!({})).ok();
+    let defined: Vec<String> = jobs.keys().cloned().collect();
     let facts = Facts {
         host: std::fs::read_to_string("/proc/sys/kernel/hostname")
             .ok()
@@ -65,7 +66,7 @@ pub(super) fn run(args: &args::Report, target: &Target, screen: &mut Screen) -> 
     };
     history(connection, &mut gather)?;
     let told = gather.finish(&facts);
-    against::are_known(&handed, &told)?;
+    against::are_known(&handed, &defined, &told)?;
     for remark in &remarks {
         screen.remark(NOTICE, remark)?;
     }
