@@ -10,6 +10,7 @@ use clap_complete::ArgValueCandidates as Offer;
 
 use super::offers;
 use crate::exit;
+use crate::job::Millis;
 use crate::limits;
 use crate::words::Outcome;
 
@@ -33,6 +34,11 @@ const FORECAST_HELP: &str = "\
 Each job counts with its highest peak and its longest run of late, from its next starts and from the runs under way; a \
 job that has taught nothing yet with its claim, for a minute. What is drawn at random (`jitter`) is not known ahead, and \
 what is asked for by hand neither.";
+
+const AUDIT_HELP: &str = "\
+It looks twice at all processes that it may see (root sees all), and at what they do in between. It can't see whether a \
+service holds state that matters: what it names are candidates. It changes nothing on the host, but for its own figures \
+of earlier audits (--state) and, with --touch, the kernel's marks of used pages. A rule with a low confidence is a hint.";
 
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
@@ -86,6 +92,9 @@ pub(super) enum Verb {
     Upgrade(Plain),
     /// Check job files and settings without ebbd
     Check(Check),
+    /// What rests on the memory of this host, and which of it could be a job
+    #[command(after_help = AUDIT_HELP)]
+    Audit(Audit),
     /// What enforces limits on this host, and why nothing stronger
     Doctor(Plain),
     /// Print the script that makes a shell complete ebb's command lines
@@ -262,6 +271,30 @@ pub(super) struct Check {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// This service alone: a part of its name, or the pid of one of its processes
+    pub(super) service: Option<String>,
+    /// How long to look, such as `60s` or `10m`; the longer, the more it can be trusted
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = window)]
+    pub(super) window_ms: u64,
+    /// Tell used pages from others: has the kernel forget which were used (clear_refs), and looks again at the end
+    #[arg(long)]
+    pub(super) touch: bool,
+    /// Write a job file for each candidate into this directory, with what turns the daemon off, and what it held
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(super) write: Option<PathBuf>,
+    /// Show all services, not the largest alone
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Where the figures of earlier audits are kept [default: ebbd's state directory]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(super) state: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Completions {
     /// Which shell
     pub(super) shell: Shell,
@@ -324,6 +357,15 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 
 fn instant(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| "write an instant with its offset, such as 2026-03-29T00:00:00+01:00".to_owned())
+}
+
+fn window(text: &str) -> Result<u64, String> {
+    let ms = text.parse::<Millis>().map_err(|problem| problem.to_string())?.0;
+    let range = limits::AUDIT_WINDOW_RANGE_MS;
+    if range.contains(&ms) {
+        return Ok(ms);
+    }
+    Err(format!("an audit looks for {} to {}", Millis(*range.start()), Millis(*range.end())))
 }
 
 fn outcome(text: &str) -> Result<Outcome, String> {

@@ -192,7 +192,7 @@ fn as_file(proposals: &[Proposal], look: Look) -> String {
 }
 
 /// Words in lines of so many columns, two of which are taken.
-fn wrapped(text: &str, width: u16) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: u16) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         match lines.last_mut() {

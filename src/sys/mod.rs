@@ -21,6 +21,7 @@ pub mod peer;
 pub mod pidfd;
 pub mod pressure;
 pub mod proc;
+pub mod processes;
 mod raw;
 pub mod signals;
 pub mod spawn;
