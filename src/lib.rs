@@ -11,6 +11,7 @@
 //! | [`protocol`] | what is said on the socket: requests, replies, framing. PURE |
 //! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
+//! | [`audit`] | what rests on the memory of a host, and what would save it: samples -> services -> findings. PURE |
 //! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
 //! | [`measure`] | what single runs of any command cost, against each other and against a baseline. PURE |
 //! | [`report`] | what ebb saved: the runs of the journal against the baseline. PURE |
@@ -23,6 +24,7 @@
 //! | [`words`], [`clock`], [`limits`], [`exit`] | the vocabulary, the two clocks, every bound, every exit code |
 //! | [`host`], [`places`], [`hash`] | the machine's answers to the check of a job file, default places, a stable hash |
 
+pub mod audit;
 pub mod baseline;
 pub mod carrier;
 pub mod cli;

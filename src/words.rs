@@ -256,6 +256,37 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What `ebb audit` looks for in a service.
+    AuditRule {
+        /// It rests in memory and does hardly anything: it could be a job.
+        ResidentIdle = "resident-idle",
+        /// Several of its processes run the same code, and one could do what they do.
+        SameCodeWorkers = "same-code-workers",
+        /// Its anonymous memory only grows.
+        GrowingMemory = "growing-memory",
+        /// It has loaded large libraries that it was not seen to use.
+        UnusedLibraries = "unused-libraries",
+        /// It has an object-relational mapper loaded.
+        Orm = "orm",
+        /// Its Python compiles its sources anew at each start.
+        NoBytecodeCache = "no-bytecode-cache",
+    }
+}
+
+vocabulary! {
+    /// How far what was seen carries what is said.
+    #[derive(PartialOrd, Ord)]
+    Confidence {
+        /// A hint: look yourself.
+        Low = "low",
+        /// Likely.
+        Medium = "medium",
+        /// It would be a surprise if not.
+        High = "high",
+    }
+}
+
 impl Outcome {
     /// Whether a run that ended so did what it was for.
     #[must_use]

@@ -46,6 +46,11 @@ An MB-hour is 1024 * 1024 bytes held for an hour. What a daemon held comes from 
 `ebb audit --write` makes, or from --before; it counts from the job's first run on. Where there is neither, only what the \
 runs used is told. docs/report.md says how it is reckoned.";
 
+const AUDIT_HELP: &str = "\
+It looks twice at all processes that it may see (root sees all), and at what they do in between. It can't see whether a \
+service holds state that matters: what it names are candidates. It changes nothing on the host, but for its own figures \
+of earlier audits (--state) and, with --touch, the kernel's marks of used pages. A rule with a low confidence is a hint.";
+
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
 zsh:   source <(ebb completions zsh)                          # in ~/.zshrc, after compinit
@@ -104,6 +109,9 @@ pub(super) enum Verb {
     Upgrade(Plain),
     /// Check job files and settings without ebbd
     Check(Check),
+    /// What rests on the memory of this host, and which of it could be a job
+    #[command(after_help = AUDIT_HELP)]
+    Audit(Audit),
     /// What enforces limits on this host, and why nothing stronger
     Doctor(Plain),
     /// Print the script that makes a shell complete ebb's command lines
@@ -350,6 +358,30 @@ pub(super) struct Check {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// This service alone: a part of its name, or the pid of one of its processes
+    pub(super) service: Option<String>,
+    /// How long to look, such as `60s` or `10m`; the longer, the more it can be trusted
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = window)]
+    pub(super) window_ms: u64,
+    /// Tell used pages from others: has the kernel forget which were used (clear_refs), and looks again at the end
+    #[arg(long)]
+    pub(super) touch: bool,
+    /// Write a job file for each candidate into this directory, with what turns the daemon off, and what it held
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(super) write: Option<PathBuf>,
+    /// Show all services, not the largest alone
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Where the figures of earlier audits are kept [default: ebbd's state directory]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(super) state: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Completions {
     /// Which shell
     pub(super) shell: Shell,
@@ -438,6 +470,15 @@ fn figure(text: &str) -> Result<Figure, String> {
 
 fn accounting(text: &str) -> Result<Accounting, String> {
     text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
+}
+
+fn window(text: &str) -> Result<u64, String> {
+    let ms = text.parse::<Millis>().map_err(|problem| problem.to_string())?.0;
+    let range = limits::AUDIT_WINDOW_RANGE_MS;
+    if range.contains(&ms) {
+        return Ok(ms);
+    }
+    Err(format!("an audit looks for {} to {}", Millis(*range.start()), Millis(*range.end())))
 }
 
 fn outcome(text: &str) -> Result<Outcome, String> {

@@ -2,6 +2,7 @@
 //! exit code. Knows ebbd by its protocol alone.
 
 mod args;
+mod audit;
 mod chart;
 mod check;
 mod completions;
@@ -98,6 +99,7 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::Reload(args) => reload::run(args, target, screen),
         Verb::Upgrade(args) => upgrade::run(args, target, screen),
         Verb::Check(args) => check::run(args, screen),
+        Verb::Audit(args) => audit::run(args, screen),
         Verb::Doctor(args) => doctor::run(args, target, screen),
         Verb::Completions(args) => completions::run(args, screen),
     };

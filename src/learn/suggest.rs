@@ -64,7 +64,7 @@ pub fn max(runs: &[Lesson], in_force: Option<u64>) -> Option<MaxProposal> {
         return None;
     }
     let needed = highest.max(cut);
-    let bytes = written_size((needed + needed / 5 * 2).max(needed + 64 * MIB).max(raised.unwrap_or(0)));
+    let bytes = written_size(above(needed).max(raised.unwrap_or(0)));
     let is_tight = in_force.is_some_and(|max| max < needed + (needed / 8).max(16 * MIB));
     let is_roomy = in_force.is_some_and(|max| max / 2 > bytes);
     let why = match (in_force, raised) {
@@ -107,6 +107,13 @@ pub fn timeout(runs: &[Lesson], in_force: Option<u64>) -> Option<TimeoutProposal
         longest_ms,
         runs: took.len(),
     })
+}
+
+/// The larger of 1.4 times what is needed and 64 MiB on top of it, in bytes.
+#[must_use]
+pub const fn above(needed: u64) -> u64 {
+    let (part, least) = (needed.saturating_add(needed / 5 * 2), needed.saturating_add(64 * MIB));
+    if part > least { part } else { least }
 }
 
 /// A size that a person would write, no smaller: in steps of 64M up to 512M, then of a quarter of the power of two below it:

@@ -22,6 +22,7 @@ pub mod peer;
 pub mod pidfd;
 pub mod pressure;
 pub mod proc;
+pub mod processes;
 mod raw;
 pub mod signals;
 pub mod spawn;

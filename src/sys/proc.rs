@@ -66,11 +66,14 @@ pub fn ticks_ms(ticks: u64) -> u64 {
     ticks.saturating_mul(1_000) / a_second.unwrap_or(100)
 }
 
-/// The command name may hold blanks and brackets, so the fields are counted from the last `)`.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+/// The command name may hold blanks and brackets, so the fields are counted from the last `)`: the first is the state.
+pub(super) fn stat_fields(text: &[u8]) -> Option<impl Iterator<Item = &str>> {
     let end = text.iter().rposition(|&b| b == b')')?;
-    let rest = std::str::from_utf8(text.get(end + 2..)?).ok()?;
-    let mut fields = rest.split_ascii_whitespace();
+    Some(std::str::from_utf8(text.get(end + 2..)?).ok()?.split_ascii_whitespace())
+}
+
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let mut fields = stat_fields(text)?;
     let state = fields.next()?.bytes().next()?;
     let (ppid, pgrp, session) = (fields.next()?, fields.next()?, fields.next()?);
     // After the session (field 6) the start time is field 22.

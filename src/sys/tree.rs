@@ -237,7 +237,7 @@ fn pss_of(pid: i32) -> Option<u64> {
 }
 
 /// A line such as `Pss_Anon:   1234 kB`.
-fn bytes(text: &str, key: &str) -> Option<u64> {
+pub(super) fn bytes(text: &str, key: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }

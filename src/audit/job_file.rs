@@ -1,0 +1,283 @@
+//! The job file that a candidate could be run by, as text: from what its process shows to anybody who may look at it. The
+//! values of its environment are no part of it.
+
+use crate::job::{Bytes, Millis};
+use crate::learn::suggest;
+use crate::limits;
+
+use super::place::Place;
+use super::program;
+use super::rhythm::Rhythm;
+use super::{Kind, Service};
+
+/// What stands in the file besides what the service shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Besides<'a> {
+    /// The job's name.
+    pub job: &'a str,
+    /// The user that it is to run as; none for ebbd's own.
+    pub user: Option<&'a str>,
+    /// The interval that it was seen to wake at.
+    pub rhythm: Option<Rhythm>,
+    /// How long was looked, in milliseconds.
+    pub window_ms: u64,
+    /// The day, such as `2026-01-31`.
+    pub day: &'a str,
+}
+
+/// Names that a session or a service manager sets: ebb sets its own, or they mean nothing to a job.
+const USUAL: [&str; 22] = [
+    "_",
+    "COLORTERM",
+    "COLUMNS",
+    "HOME",
+    "HOSTNAME",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LINES",
+    "LOGNAME",
+    "MAIL",
+    "MAINPID",
+    "MANAGERPID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
+    "OLDPWD",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "SHLVL",
+    "SYSTEMD_EXEC_PID",
+    "TERM",
+    "USER",
+];
+const USUAL_BEGINNINGS: [&str; 5] = ["LC_", "LISTEN_", "NOTIFY_", "SSH_", "XDG_"];
+
+/// A name for the job that stands in for a service: `indexer` for `indexer.service`, `indexer.py` and `app.indexer`'s like.
+/// `taken` says which are given away.
+#[must_use]
+pub fn name(service: &Service<'_>, taken: impl Fn(&str) -> bool) -> String {
+    let bare = service.name.strip_suffix(".service").unwrap_or(&service.name);
+    let bare =
+        [".py", ".rb", ".js", ".pl", ".sh"].iter().find_map(|end| bare.strip_suffix(end)).unwrap_or(bare);
+    let fit = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c.to_ascii_lowercase() } else { '-' }
+    };
+    let name: String = bare.chars().map(fit).collect();
+    let name = name.trim_start_matches(['-', '_', '.']).trim_end_matches(['-', '.']);
+    let name: String = name.chars().take(limits::JOB_NAME_MAX - 12).collect();
+    let name = if name.is_empty() { "candidate".to_owned() } else { name };
+    if !taken(&name) {
+        return name;
+    }
+    format!("{name}-{}", service.main().process.pid)
+}
+
+/// The file's text.
+#[must_use]
+pub fn text(service: &Service<'_>, besides: &Besides<'_>) -> String {
+    let Besides { job, day, .. } = besides;
+    let called = one_line(&service.name);
+    let mut text = format!(
+        "# Written by `ebb audit` on {day} from what {called} shows: a candidate, no verdict.\n\
+         # The program has to do one piece of work and exit. What else to do: {job}.turn-off.md\n"
+    );
+    if let Kind::Placed(Place::Container { .. }) = service.kind {
+        text += "# It runs in a container: command, directory and user are those within it, so this file belongs there, to an\n\
+                 # ebbd that is its first process (docs/containers.md).\n";
+    }
+    text += &format!("description = {}\n", quoted(&format!("What {called} did")));
+    text += &command(service);
+    let process = &service.main().process;
+    if let Some(cwd) = process.cwd.as_deref().and_then(|cwd| cwd.to_str()).filter(|cwd| cwd.starts_with('/'))
+    {
+        text += &format!("working-directory = {}\n", quoted(cwd));
+    }
+    if let Some(user) = besides.user {
+        text += &format!("user = {}\n", quoted(user));
+    }
+    text += &when(besides);
+    text += &environment(&process.environment.names, job);
+    let peak = service.peak_rss();
+    let max = Bytes(suggest::written_size(suggest::above(peak)).min(limits::SIZE_MAX));
+    text += &format!(
+        "\n[memory]\n# It never had more than {} resident; from three runs on, `ebb suggest` knows better.\nmax = \"{max}\"\n",
+        mib(peak)
+    );
+    text
+}
+
+fn command(service: &Service<'_>) -> String {
+    let process = &service.main().process;
+    let exe = process.exe.as_deref().and_then(|exe| exe.to_str()).unwrap_or("/bin/false");
+    if program::is_title(&process.arguments) || process.arguments.is_empty() {
+        return format!(
+            "# It has put a title in the place of its arguments: they have to be added.\ncommand = [{}]\n",
+            quoted(exe)
+        );
+    }
+    let called = &process.arguments[0];
+    let mut text = String::new();
+    // A virtual environment's python is a link to the one that it was made from: its own name is what finds its packages.
+    let program = match (called.starts_with('/'), called.contains('/'), process.cwd.as_deref()) {
+        (true, _, _) => called.clone(),
+        (false, true, Some(cwd)) => cwd.join(called).to_string_lossy().into_owned(),
+        _ => {
+            let is_python =
+                process.exe.as_deref().and_then(program::interpreter) == Some(program::Interpreter::Python);
+            if is_python && process.environment.has("VIRTUAL_ENV") {
+                text += &format!(
+                    "# It was called as `{}` in a virtual environment: that one's bin/python belongs here.\n",
+                    one_line(called)
+                );
+            }
+            exe.to_owned()
+        }
+    };
+    let words: Vec<String> =
+        std::iter::once(&program).chain(&process.arguments[1..]).map(|word| quoted(word)).collect();
+    text + &format!("command = [{}]\n", words.join(", "))
+}
+
+fn when(besides: &Besides<'_>) -> String {
+    let (job, looked) = (besides.job, Millis(besides.window_ms / 1_000 * 1_000));
+    let none = "# schedule = \"H * * * *\"\n";
+    let Some(rhythm) = besides.rhythm else {
+        return format!(
+            "# It was not seen to wake at an interval within {looked}. Say when it is due, or start it with `ebb run-now {job}`:\n{none}"
+        );
+    };
+    let seconds = (rhythm.every_ms + 500) / 1_000;
+    let every = Millis((seconds * 1_000).max(limits::EVERY_MIN_MS));
+    if rhythm.every_ms < limits::AUDIT_EVERY_MIN_MS {
+        return format!(
+            "# It woke about every {}, {} times within {looked}. That may be its look at the clock, and a start costs more than\n\
+             # such a wake-up: say when there is work.\n# every = \"{every}\"\n{none}",
+            Millis(rhythm.every_ms),
+            rhythm.wakes
+        );
+    }
+    format!("# It woke {} times within {looked}, evenly.\nevery = \"{every}\"\n", rhythm.wakes)
+}
+
+fn environment(names: &[String], job: &str) -> String {
+    let is_usual = |name: &str| {
+        USUAL.contains(&name)
+            || USUAL_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+            || name.starts_with("LANG")
+    };
+    let own: Vec<String> = names.iter().filter(|name| !is_usual(name)).map(|name| one_line(name)).collect();
+    if own.is_empty() {
+        return String::new();
+    }
+    format!(
+        "# These variables were set for it; their values may be secrets and are not written down. Give what it needs:\n\
+         # {}\n# environment-file = [\"/etc/{job}.env\"]\n",
+        own.join(", ")
+    )
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{}M", bytes.div_ceil(1 << 20))
+}
+
+/// A basic string of TOML: that of JSON, and DEL escaped as well.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default().replace('\u{7f}', "\\u007F")
+}
+
+/// For a comment.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Watched;
+    use crate::audit::testing::{Seen, first};
+    use crate::job::{TestHost, check_text};
+
+    const BESIDES: Besides<'_> = Besides {
+        job: "indexer",
+        user: Some("www-data"),
+        rhythm: None,
+        window_ms: 60_000,
+        day: "2026-01-31",
+    };
+
+    fn written(besides: &Besides<'_>, shape: impl FnOnce(&mut Watched)) -> String {
+        let mut seen = Seen::over(60_000);
+        let one = seen.add(10, 1, "/usr/bin/python3.11", "/srv/venv/bin/python /srv/indexer.py").mib(400);
+        one.cgroup("/system.slice/indexer.service");
+        one.process.cwd = Some("/srv".into());
+        shape(one);
+        let host = seen.host();
+        let text = text(&first(&host), besides);
+        let checked = check_text(std::path::Path::new("indexer.toml"), &text, &TestHost::default());
+        let checked = checked.unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+        assert!(checked.1.is_empty(), "{:?}\n{text}", checked.1);
+        text
+    }
+
+    #[test]
+    fn the_file_says_what_was_seen_and_is_sound() {
+        let rhythm = Some(Rhythm { every_ms: 14_600, wakes: 4 });
+        let text = written(&Besides { rhythm, ..BESIDES }, |one| {
+            one.process.environment.names =
+                ["API_TOKEN", "HOME", "LC_ALL", "DSN"].map(str::to_owned).to_vec();
+        });
+        for line in [
+            "command = [\"/srv/venv/bin/python\", \"/srv/indexer.py\"]",
+            "working-directory = \"/srv\"",
+            "user = \"www-data\"",
+            "every = \"15s\"",
+            "# API_TOKEN, DSN",
+            "max = \"640M\"",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn without_an_interval_nothing_is_made_up() {
+        let none = written(&BESIDES, |_| {});
+        assert!(
+            !none.lines().any(|line| line.starts_with("every") || line.starts_with("schedule")),
+            "{none}"
+        );
+        let short = Some(Rhythm { every_ms: 500, wakes: 6 });
+        let text = written(&Besides { rhythm: short, ..BESIDES }, |_| {});
+        assert!(text.contains("\n# every = \"1s\"\n") && text.contains("about every 500ms"), "{text}");
+    }
+
+    #[test]
+    fn whatever_the_words_are_the_file_is_toml() {
+        let text = written(&BESIDES, |one| {
+            one.process.arguments = ["python3", "-c", "print(\"\\\\\u{7f}\u{1b}\n'''#\")", "\u{202e}", ""]
+                .map(str::to_owned)
+                .to_vec();
+            one.process.environment.names = vec!["A\nevery = \"1s\"".to_owned()];
+            one.process.environment.set = vec!["VIRTUAL_ENV".to_owned()];
+        });
+        assert!(text.contains("command = [\"/usr/bin/python3.11\", \"-c\", "), "{text}");
+        assert!(text.contains("that one's bin/python belongs here"), "{text}");
+        let title = written(&BESIDES, |one| one.process.arguments = vec!["indexer: sleeping".to_owned()]);
+        assert!(title.contains("command = [\"/usr/bin/python3.11\"]"), "{title}");
+    }
+
+    #[test]
+    fn names_are_those_of_jobs_and_each_its_own() {
+        for (called, job) in [
+            ("/system.slice/indexer.service", "indexer"),
+            ("/system.slice/Mail_Sync@a.service", "mail_sync-a"),
+            ("/system.slice/-.service", "candidate"),
+        ] {
+            let mut seen = Seen::default();
+            seen.add(10, 1, "/usr/bin/python3", "python3 x.py").cgroup(called);
+            let host = seen.host();
+            assert_eq!(name(&first(&host), |_| false), job);
+            assert_eq!(name(&first(&host), |name| name == job), format!("{job}-10"));
+            assert!(crate::job::check_name(&name(&first(&host), |_| true)).is_ok());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! It rests in memory, does hardly anything, and nobody can reach it: a job.
+//! Silent where somebody listens, sits at a terminal, or starts other services: those have to be there.
+
+use crate::audit::finding::{Evidence, Finding, Share};
+use crate::audit::{Service, rhythm};
+use crate::limits;
+use crate::words::{AuditRule, Confidence};
+
+use super::Window;
+
+/// Of what is resident, in thousandths, as much may have been used by something that rests.
+const USED_MILLI: u64 = 500;
+
+pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
+    let uss = service.uss() + service.swap();
+    let cpu_milli = service.cpu_milli(window.ms);
+    let rhythm = rhythm(service);
+    let allowed = if rhythm.is_some() { limits::AUDIT_CALM_MILLI } else { limits::AUDIT_IDLE_MILLI };
+    let used_milli = window.is_touched.then(|| service.used_milli());
+    let is_needed = !service.listens().is_empty() || service.starts_others || service.is_run();
+    let is_attended = service.members.iter().any(|one| one.process.has_terminal || one.process.pid == 1);
+    if uss < limits::AUDIT_WORTH_MIN || cpu_milli > allowed || is_needed || is_attended {
+        return None;
+    }
+    if used_milli.is_some_and(|used| used > USED_MILLI) {
+        return None;
+    }
+    let connected: Vec<String> = service.connected().into_iter().map(str::to_owned).collect();
+    let watches_files = service.members.iter().any(|one| one.watches_files);
+    // Work may come from there at any moment.
+    let may_wait = !connected.is_empty() || watches_files || service.age_ms() < limits::AUDIT_YOUNG_MS;
+    let confidence = if may_wait { Confidence::Low } else { window.confidence() };
+    let evidence = Evidence::ResidentIdle {
+        uss_bytes: service.uss(),
+        cpu_milli: Share(cpu_milli),
+        wakes: service.wakes(),
+        rhythm,
+        used_milli: used_milli.map(Share),
+        connected,
+        watches_files,
+    };
+    Some(Finding { rule: AuditRule::ResidentIdle, confidence, saves_bytes: Some(uss), evidence })
+}
+
+/// The interval at which any of its processes wakes.
+fn rhythm(service: &Service<'_>) -> Option<rhythm::Rhythm> {
+    let pulses = &service.main().pulses;
+    let has_woken = |at: usize| {
+        let pulse =
+            |of: &crate::audit::Watched, at: usize| of.pulses.get(at).map_or(0, |(_, pulse)| pulse.wakes);
+        at > 0 && service.members.iter().any(|one| pulse(one, at) > pulse(one, at - 1))
+    };
+    let looks: Vec<(u64, bool)> =
+        pulses.iter().enumerate().map(|(at, (ms, _))| (*ms, has_woken(at))).collect();
+    rhythm::of(&looks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::minute;
+    use super::super::testing::{Seen, first};
+    use super::*;
+    use crate::audit::Watched;
+
+    fn found(shape: impl FnOnce(&mut Watched), window: Window) -> Option<Finding> {
+        let mut seen = Seen::over(window.ms);
+        shape(seen.add(10, 1, "/usr/bin/python3", "python3 /srv/indexer.py").mib(400));
+        let host = seen.host();
+        find(&first(&host), window)
+    }
+
+    fn confidence(shape: impl FnOnce(&mut Watched)) -> Option<Confidence> {
+        found(shape, minute()).map(|finding| finding.confidence)
+    }
+
+    #[test]
+    fn a_daemon_that_sleeps_is_a_job() {
+        let finding = found(|_| {}, minute()).unwrap();
+        assert_eq!(finding.saves_bytes, Some(400 << 20));
+        assert_eq!(finding.confidence, Confidence::Medium);
+        assert_eq!(
+            confidence(|one| {
+                one.works_ms(500);
+            }),
+            Some(Confidence::Medium)
+        );
+    }
+
+    #[test]
+    fn what_works_listens_sits_at_a_terminal_or_is_small_is_none() {
+        assert_eq!(
+            confidence(|one| {
+                one.works_ms(3_000);
+            }),
+            None
+        );
+        assert_eq!(confidence(|one| one.listens = vec!["tcp *:80".to_owned()]), None);
+        assert_eq!(confidence(|one| one.process.has_terminal = true), None);
+        assert_eq!(
+            confidence(|one| {
+                one.mib(7);
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn what_waits_for_others_is_a_hint_alone() {
+        assert_eq!(
+            confidence(|one| one.connected = vec!["tcp 10.0.0.1:5672".to_owned()]),
+            Some(Confidence::Low)
+        );
+        assert_eq!(confidence(|one| one.watches_files = true), Some(Confidence::Low));
+        assert_eq!(confidence(|one| one.age_ms = 5_000), Some(Confidence::Low));
+    }
+
+    #[test]
+    fn an_interval_explains_some_work() {
+        let finding = found(
+            |one| {
+                one.works_ms(3_000).wakes_each(5);
+            },
+            minute(),
+        )
+        .unwrap();
+        let Evidence::ResidentIdle { rhythm: Some(rhythm), .. } = finding.evidence else {
+            panic!("{finding:?}")
+        };
+        assert_eq!((rhythm.every_ms, rhythm.wakes), (15_000, 4));
+        assert_eq!(
+            confidence(|one| {
+                one.works_ms(30_000).wakes_each(5);
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn with_used_pages_known_what_uses_its_memory_is_none() {
+        let window = Window { is_touched: true, ..minute() };
+        assert_eq!(
+            found(
+                |one| {
+                    one.used_mib(300);
+                },
+                window
+            ),
+            None
+        );
+        let finding = found(
+            |one| {
+                one.used_mib(4);
+            },
+            window,
+        )
+        .unwrap();
+        assert!(matches!(finding.evidence, Evidence::ResidentIdle { used_milli: Some(Share(10)), .. }));
+    }
+
+    #[test]
+    fn a_run_of_ebb_is_a_job_already() {
+        assert_eq!(
+            confidence(|one| {
+                one.cgroup("/system.slice/ebb-runs.service/indexer.7");
+            }),
+            None
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! What an audit has seen: each process at the end of a window, and how it got there. Plain facts, no judgement.
+
+use std::path::PathBuf;
+
+use crate::sys::processes::Process;
+use crate::sys::processes::memory::Memory;
+use crate::sys::processes::pulse::Pulse;
+
+use super::libraries::Library;
+
+/// A host, over a window.
+#[derive(Debug, Clone, Default)]
+pub struct Observation {
+    /// How long was looked, in milliseconds.
+    pub window_ms: u64,
+    /// Whether used pages were told from others (`--touch`).
+    pub is_touched: bool,
+    /// All that was there from beginning to end.
+    pub processes: Vec<Watched>,
+    /// The control group of who looks: what is in the same container is told apart by its processes.
+    pub own_cgroup: String,
+}
+
+/// A process, over the window.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// Who it is.
+    pub process: Process,
+    /// What it holds at the end.
+    pub memory: Memory,
+    /// Anonymous memory and swap at the beginning, in bytes, counted as exactly as at the end.
+    pub anon_before: u64,
+    /// Its pulse from the beginning to the end, each with the milliseconds since the beginning.
+    pub pulses: Vec<(u64, Pulse)>,
+    /// How long ago it started, in milliseconds, at the end.
+    pub age_ms: u64,
+    /// Where somebody new can reach it.
+    pub listens: Vec<String>,
+    /// Different connections that were seen at these places.
+    pub served: u64,
+    /// Where it is connected to by itself.
+    pub connected: Vec<String>,
+    /// Whether it is told of changes of files.
+    pub watches_files: bool,
+    /// Python packages of which parts are mapped.
+    pub libraries: Vec<Library>,
+    /// What is known of its Python, if it is one.
+    pub python: Option<Python>,
+}
+
+/// The Python that a process runs on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Python {
+    /// Its version, such as `3.11`.
+    pub version: String,
+    /// Object-relational mappers that are installed for it and that the service's own sources import.
+    pub orms_in_sources: Vec<String>,
+    /// What is known of its bytecode cache.
+    pub cache: Cache,
+}
+
+/// The bytecode cache of a Python.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cache {
+    /// What keeps it from writing one: `PYTHONDONTWRITEBYTECODE` or `-B`.
+    pub forbidden_by: Option<String>,
+    /// What it has loaded from without one.
+    pub missing: Vec<CacheMissing>,
+}
+
+/// Sources without bytecode beside them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheMissing {
+    /// The directory of the sources.
+    pub sources: PathBuf,
+    /// Whether the service's user may write a cache there.
+    pub is_writable: bool,
+}
+
+impl Watched {
+    /// CPU time within the window, in milliseconds.
+    #[must_use]
+    pub fn cpu_ms(&self) -> u64 {
+        self.between(|pulse| pulse.cpu_ms)
+    }
+
+    /// Wake-ups within the window.
+    #[must_use]
+    pub fn wakes(&self) -> u64 {
+        self.pulses.windows(2).map(|pair| pair[1].1.wakes.saturating_sub(pair[0].1.wakes)).sum()
+    }
+
+    /// The most that it ever had resident, in bytes, as far as the kernel remembers.
+    #[must_use]
+    pub fn peak_rss(&self) -> u64 {
+        self.pulses.iter().map(|(_, pulse)| pulse.peak_rss).max().unwrap_or(0).max(self.memory.rss)
+    }
+
+    /// Anonymous memory and swap at the end, in bytes.
+    #[must_use]
+    pub const fn anon(&self) -> u64 {
+        self.memory.anon + self.memory.swap
+    }
+
+    fn between(&self, of: impl Fn(&Pulse) -> u64) -> u64 {
+        match (self.pulses.first(), self.pulses.last()) {
+            (Some((_, first)), Some((_, last))) => of(last).saturating_sub(of(first)),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `ebb audit`: what rests on the memory of this host, and which of it could be a job. The window, the table, the findings.
+
+mod docker;
+mod earlier;
+mod machine;
+mod python;
+mod ranking;
+mod sentences;
+mod served;
+mod watch;
+mod write;
+
+use jiff::Timestamp;
+
+use crate::audit::{findings, services};
+use crate::exit;
+use crate::limits;
+use crate::sys::meminfo;
+
+use super::args;
+use super::failure::{Done, Failure};
+use super::figures::wrapped;
+use super::figures::{self, counted, size};
+use super::screen::{HEADING, LIVELY, NOTICE, QUIET, Screen};
+use super::table::INDENT;
+
+use ranking::Judged;
+use watch::{Seen, Wish};
+
+/// Columns of what is found where no terminal says how many there are.
+const WIDTH: u16 = 110;
+
+pub(super) fn run(args: &args::Audit, screen: &mut Screen) -> Done {
+    let wish = Wish { window_ms: args.window_ms, is_touched: args.touch, service: args.service.as_deref() };
+    let has_terminal = screen.err_look.width.is_some();
+    let seen = watch::look(wish, |passed| progress(passed, args.window_ms, has_terminal, screen))
+        .map_err(|error| Failure::system("the processes of this host can't be looked at", &error))?;
+    if has_terminal {
+        write!(screen.err, "\r\u{1b}[K")?;
+    }
+    if let Some(word) = args.service.as_ref().filter(|_| seen.wanted.is_empty()) {
+        let hidden = if seen.hidden > 0 { "; root sees those of others too" } else { "" };
+        return Err(Failure::Usage(format!(
+            "no service has `{word}` in its name, and no process of one that pid: `ebb audit --all` shows all{hidden}"
+        )));
+    }
+    let now = Timestamp::now();
+    let now_ms = now.as_millisecond();
+    let mut earlier = earlier::Earlier::open(args.state.as_deref());
+    let mut judged = judge(&seen, &earlier, now_ms);
+    judged.retain(|one| one.service.members.iter().any(|it| seen.wanted.contains(&it.process.pid)));
+    earlier.add(judged.iter().map(|one| &one.service), now_ms);
+    let remembered = earlier.save();
+    let written = args.write.as_ref().map(|dir| write::all(dir, &judged, &seen, now)).transpose()?;
+    if args.json {
+        screen.json(&machine::Told::of(&seen, &judged, written.as_ref(), now_ms))?;
+    } else {
+        print(args, &seen, &judged, screen)?;
+        if let Some((written, dir)) = written.as_ref().zip(args.write.as_ref()) {
+            print_written(written, dir, screen)?;
+        }
+    }
+    screen.out.flush()?;
+    notes(args, &seen, remembered, screen)?;
+    Ok(exit::OK)
+}
+
+fn judge<'a>(seen: &'a Seen, earlier: &earlier::Earlier, now_ms: i64) -> Vec<Judged<'a>> {
+    let judge = |mut service: crate::audit::Service<'a>| {
+        service.earlier = earlier.points(&service);
+        let mut findings = findings(&service, &seen.observation, now_ms);
+        findings.sort_by_key(|finding| std::cmp::Reverse((finding.saves_bytes, finding.confidence)));
+        Judged { service, findings }
+    };
+    services(&seen.observation).into_iter().map(judge).collect()
+}
+
+/// Shows on a terminal how far the window is.
+fn progress(passed_ms: u64, window_ms: u64, has_terminal: bool, screen: &mut Screen) {
+    if !has_terminal {
+        return;
+    }
+    let left = window_ms.saturating_sub(passed_ms).div_ceil(1000);
+    // Nobody needs to know that it can't be shown.
+    let _ = write!(screen.err, "\r\u{1b}[Klooking at what the processes do: {left} s left");
+    let _ = screen.err.flush();
+}
+
+fn print(args: &args::Audit, seen: &Seen, judged: &[Judged<'_>], screen: &mut Screen) -> Result<(), Failure> {
+    let window_ms = seen.observation.window_ms;
+    screen.print(&ranking::render(judged, window_ms, args.touch, args.all, screen.look))?;
+    if !args.all && judged.len() > limits::AUDIT_ROWS {
+        let rest = &judged[limits::AUDIT_ROWS..];
+        let bytes = rest.iter().map(|one| one.service.pss()).sum();
+        let more = format!("{} more with {} together: --all shows them", rest.len(), size(bytes));
+        screen.say(&screen.look.paint(QUIET, &more))?;
+    }
+    let all: u64 = judged.iter().map(|one| one.service.pss()).sum();
+    let host =
+        meminfo::look().total.map_or_else(String::new, |total| format!(" of the host's {}", size(total)));
+    let services = counted(judged.len() as u64, "service");
+    screen.say(&format!("{services} with {}{host}, seen for {}", size(all), figures::duration(window_ms)))?;
+    let found = judged.iter().flat_map(|one| one.findings.iter().map(move |finding| (one, finding)));
+    let mut found: Vec<_> = found.collect();
+    // What saves most comes first, of what is equal the surer.
+    found.sort_by_key(|(_, finding)| std::cmp::Reverse((finding.saves_bytes, finding.confidence)));
+    if found.is_empty() {
+        return screen.say(&screen.look.paint(LIVELY, "nothing was found that a change would give back"));
+    }
+    let width = screen.look.width.unwrap_or(WIDTH);
+    for (one, finding) in found {
+        let told = sentences::of(finding, window_ms);
+        let name = figures::one_line(&one.service.name);
+        let pid = one.service.main().process.pid;
+        let title = screen.look.paint(HEADING, &format!("{name}: {}", told.title));
+        screen.say("")?;
+        screen.say(&title)?;
+        let about = format!("{}, confidence {}, pid {pid}", finding.rule, finding.confidence);
+        screen.say(&format!("{:INDENT$}{}", "", screen.look.paint(QUIET, &about)))?;
+        for text in [&told.seen, &told.advice] {
+            for line in wrapped(&figures::one_line(text), width.saturating_sub(4)) {
+                screen.say(&format!("{:INDENT$}{line}", ""))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_written(
+    written: &write::Written,
+    dir: &std::path::Path,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    screen.say("")?;
+    for path in &written.kept {
+        screen.say(&format!("{} is there already and stays as it is", path.display()))?;
+    }
+    for path in &written.files {
+        let page = path.with_extension("turn-off.md");
+        let page = page.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        screen.say(&format!("wrote {}, and {page} beside it", path.display()))?;
+    }
+    if written.files.is_empty() && written.kept.is_empty() {
+        return screen.say("no candidate for a job: nothing was written");
+    }
+    screen.say(&format!(
+        "what is wrong with them, `ebb check {}` says; read both before you change anything",
+        dir.display()
+    ))
+}
+
+/// What has to be known of the look itself.
+fn notes(
+    args: &args::Audit,
+    seen: &Seen,
+    remembered: Result<std::path::PathBuf, String>,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    if seen.hidden > 0 {
+        let processes = if seen.hidden == 1 { "process" } else { "processes" };
+        let is_root = nix::unistd::geteuid().is_root();
+        let who = if is_root { "" } else { " of other users, which root may look at," };
+        screen
+            .remark(NOTICE, &format!("not in it: {} {processes}{who} whose memory is hidden", seen.hidden))?;
+    }
+    if args.touch {
+        let failed = match seen.untouched {
+            0 => String::new(),
+            count => format!("; of {count} that was refused, and what they used counts from their start"),
+        };
+        let text = format!("--touch had the kernel forget which pages were used before{failed}");
+        screen.remark(QUIET, &text)?;
+    }
+    match remembered {
+        // A script need not be told each time.
+        Ok(_) if screen.err_look.width.is_none() => Ok(()),
+        Ok(path) => screen.remark(QUIET, &format!("figures for the next audit: {}", path.display())),
+        Err(why) => screen.remark(NOTICE, &why),
+    }
+}

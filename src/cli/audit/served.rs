@@ -1,0 +1,145 @@
+//! Whom processes serve: who listens where, and which connections came there, over many looks at the kernel's tables.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::audit::Watched;
+use crate::sys::processes::Process;
+use crate::sys::processes::sockets::{self, Socket, State};
+
+/// The network namespaces that are looked at.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    namespaces: HashMap<String, Namespace>,
+}
+
+/// What was seen in one.
+#[derive(Debug, Default)]
+struct Namespace {
+    /// Processes that are in it, to look through; as soon as one has gone the next one is asked.
+    pids: Vec<i32>,
+    /// Who listens, by inode.
+    listening: HashMap<u64, Socket>,
+    /// Who is connected, by inode.
+    connected: HashMap<u64, Socket>,
+    /// The different peers of a port.
+    peers: HashMap<String, HashSet<String>>,
+    /// What was left of connections of before the first look.
+    over: HashSet<(String, String)>,
+    has_looked: bool,
+}
+
+impl Served {
+    /// From now on the namespace of this process is looked at.
+    pub(super) fn add_namespace(&mut self, process: &Process) {
+        if let Some(name) = &process.network {
+            self.namespaces.entry(name.clone()).or_default().pids.push(process.pid);
+        }
+    }
+
+    /// Another look.
+    pub(super) fn look(&mut self) {
+        for namespace in self.namespaces.values_mut() {
+            let sockets =
+                namespace.pids.iter().map(|pid| sockets::table(*pid)).find(|table| !table.is_empty());
+            namespace.add(sockets.unwrap_or_default());
+        }
+    }
+
+    /// What a process with these sockets listens on, is connected to, and how many came.
+    pub(super) fn fill(&self, one: &mut Watched, sockets: &HashSet<u64>) {
+        let Some(namespace) = one.process.network.as_ref().and_then(|name| self.namespaces.get(name)) else {
+            return;
+        };
+        let listening: Vec<&Socket> =
+            sockets.iter().filter_map(|inode| namespace.listening.get(inode)).collect();
+        let ports: HashSet<&String> = listening.iter().map(|socket| &socket.port).collect();
+        one.served =
+            ports.iter().filter_map(|port| namespace.peers.get(*port)).map(|peers| peers.len() as u64).sum();
+        one.listens = sorted(listening.iter().map(|socket| socket.place.clone()));
+        let own = sockets.iter().filter_map(|inode| namespace.connected.get(inode));
+        // What came in is not gone to; a worker that has only the connection does not listen itself, but its port is known.
+        let is_from_here = |socket: &&Socket| !namespace.listening.values().any(|it| it.port == socket.port);
+        one.connected =
+            sorted(own.filter(is_from_here).map(|socket| format!("{} {}", transport(socket), socket.peer)));
+    }
+}
+
+fn transport(socket: &Socket) -> &str {
+    socket.port.split(' ').next().unwrap_or_default()
+}
+
+fn sorted(places: impl Iterator<Item = String>) -> Vec<String> {
+    let mut places: Vec<String> = places.collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+impl Namespace {
+    fn add(&mut self, table: Vec<Socket>) {
+        for socket in table {
+            match socket.state {
+                State::Listens => drop(self.listening.insert(socket.inode, socket)),
+                State::Connected => {
+                    let key = (socket.port.clone(), socket.peer.clone());
+                    if !self.has_looked && socket.inode == 0 {
+                        self.over.insert(key);
+                        continue;
+                    }
+                    if self.over.contains(&key) {
+                        continue;
+                    }
+                    self.peers.entry(key.0).or_default().insert(key.1);
+                    if socket.inode != 0 {
+                        self.connected.insert(socket.inode, socket);
+                    }
+                }
+                State::Other => {}
+            }
+        }
+        self.has_looked = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(inode: u64, state: State, port: &str, peer: &str) -> Socket {
+        Socket {
+            inode,
+            state,
+            place: format!("tcp *:{port}"),
+            port: format!("tcp {port}"),
+            peer: peer.to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_peer_counts_once_and_those_of_before_not_at_all() {
+        let mut namespace = Namespace::default();
+        let listener = || socket(7, State::Listens, "80", "");
+        namespace.add(vec![
+            listener(),
+            socket(0, State::Connected, "80", "a:1"),
+            socket(8, State::Connected, "80", "a:2"),
+        ]);
+        namespace.add(vec![
+            listener(),
+            socket(0, State::Connected, "80", "a:1"),
+            socket(0, State::Connected, "80", "a:3"),
+        ]);
+        namespace.add(vec![
+            listener(),
+            socket(8, State::Connected, "80", "a:2"),
+            socket(9, State::Connected, "5432", "db:1"),
+        ]);
+        let mut served = Served::default();
+        served.namespaces.insert("net:[1]".to_owned(), namespace);
+        let mut one = Watched::default();
+        one.process.network = Some("net:[1]".to_owned());
+        served.fill(&mut one, &HashSet::from([7, 8, 9]));
+        assert_eq!((one.served, one.listens), (2, vec!["tcp *:80".to_owned()]));
+        assert_eq!(one.connected, ["tcp db:1"]);
+    }
+}

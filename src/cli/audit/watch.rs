@@ -1,0 +1,167 @@
+//! Looks at the processes of this host for a while, and at one service alone where that is asked for.
+//! Judges nothing: what comes of it is [`Observation`].
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::audit::{Kind, Observation, Watched, libraries, services};
+use crate::limits;
+use crate::sys::processes::sockets::{self, Descriptors};
+use crate::sys::processes::{self, memory, pulse};
+use crate::sys::{clock, proc};
+
+use super::python;
+use super::served::Served;
+
+/// What is looked at, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    /// For how long, in milliseconds.
+    pub(super) window_ms: u64,
+    /// Whether used pages are told from others.
+    pub(super) is_touched: bool,
+    /// A part of a service's name or one of its pids; all where none is named.
+    pub(super) service: Option<&'a str>,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) observation: Observation,
+    /// The processes that were asked for.
+    pub(super) wanted: HashSet<i32>,
+    /// Processes that this user may not look at.
+    pub(super) hidden: u64,
+    /// Of how many it could not be had that the kernel forgets which pages they used.
+    pub(super) untouched: u64,
+}
+
+/// Looks, and tells in between how many milliseconds have passed.
+///
+/// # Errors
+/// There is no `/proc`.
+pub(super) fn look(wish: Wish<'_>, mut tell: impl FnMut(u64)) -> io::Result<Seen> {
+    let mut seen = begin(wish)?;
+    let begun = Instant::now();
+    let passed = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let wanted: Vec<usize> = (0..seen.observation.processes.len())
+        .filter(|at| seen.wanted.contains(&seen.observation.processes[*at].process.pid))
+        .collect();
+    if wish.is_touched {
+        for at in &wanted {
+            let pid = seen.observation.processes[*at].process.pid;
+            seen.untouched += u64::from(memory::clear_referenced(pid).is_err());
+        }
+    }
+    let mut served = Served::default();
+    let mut open: HashMap<i32, Descriptors> = HashMap::new();
+    for at in &wanted {
+        let process = &seen.observation.processes[*at].process;
+        open.extend(sockets::descriptors(process.pid).map(|descriptors| (process.pid, descriptors)));
+        served.add_namespace(process);
+    }
+    let pauses = limits::AUDIT_PAUSE_RANGE_MS;
+    let pause = (wish.window_ms / 20).clamp(*pauses.start(), *pauses.end());
+    served.look();
+    loop {
+        let now = passed();
+        let left = wish.window_ms.saturating_sub(now);
+        tell(now.min(wish.window_ms));
+        let is_last = left == 0;
+        for at in &wanted {
+            let one = &mut seen.observation.processes[*at];
+            let is_small = one.anon_before < limits::AUDIT_PULSE_MIN;
+            let is_first = one.pulses.is_empty();
+            if (!is_small || is_first || is_last)
+                && let Ok(pulse) = pulse::take(one.process.pid)
+            {
+                one.pulses.push((now, pulse));
+            }
+        }
+        if is_last {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(left.min(pause)));
+        served.look();
+    }
+    seen.observation.window_ms = passed();
+    end(&mut seen, &open, &served);
+    Ok(seen)
+}
+
+/// The first look: who is there, what they hold, and which of them are asked for.
+fn begin(wish: Wish<'_>) -> io::Result<Seen> {
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    let mut seen = Seen::default();
+    seen.observation.is_touched = wish.is_touched;
+    seen.observation.own_cgroup = processes::look(own).map(|process| process.cgroup).unwrap_or_default();
+    for pid in proc::pids()?.into_iter().filter(|pid| *pid != own) {
+        let Ok(process) = processes::look(pid) else { continue };
+        match memory::look(pid) {
+            Ok(memory) => {
+                let anon_before = memory.anon + memory.swap;
+                let watched = Watched { process, memory, anon_before, ..Watched::default() };
+                seen.observation.processes.push(watched);
+            }
+            // Kernel threads and zombies have none; of others it is a secret.
+            Err(error) => seen.hidden += u64::from(error.kind() == io::ErrorKind::PermissionDenied),
+        }
+    }
+    seen.wanted = match wish.service {
+        None => seen.observation.processes.iter().map(|one| one.process.pid).collect(),
+        Some(word) => chosen(&seen.observation, word),
+    };
+    Ok(seen)
+}
+
+/// The processes of the services that a word stands for: a pid, else a part of their names.
+fn chosen(seen: &Observation, word: &str) -> HashSet<i32> {
+    let pid: Option<i32> = word.parse().ok();
+    let mut chosen = HashSet::new();
+    for service in services(seen) {
+        let has_pid = service.members.iter().any(|one| Some(one.process.pid) == pid);
+        if has_pid || (pid.is_none() && (service.name.contains(word) || is_container(&service.kind, word))) {
+            chosen.extend(service.members.iter().map(|one| one.process.pid));
+        }
+    }
+    chosen
+}
+
+fn is_container(kind: &Kind, word: &str) -> bool {
+    use crate::audit::place::Place;
+    matches!(kind, Kind::Placed(Place::Container { id, .. }) if id.starts_with(word))
+}
+
+/// The last look. What has ended meanwhile, or is another process of that number, was not there all the time.
+fn end(seen: &mut Seen, open: &HashMap<i32, Descriptors>, served: &Served) {
+    let now_ms = clock::now().mono.0;
+    let wanted = &seen.wanted;
+    seen.observation.processes.retain_mut(|one| {
+        let process = &one.process;
+        if proc::pid_start_ticks(process.pid).ok() != Some(process.start_ticks) {
+            return false;
+        }
+        one.age_ms = now_ms.saturating_sub(proc::ticks_ms(process.start_ticks));
+        if !wanted.contains(&process.pid) {
+            return true;
+        }
+        let Ok(memory) = memory::look(process.pid) else { return false };
+        one.memory = memory;
+        let mut descriptors = sockets::descriptors(process.pid).unwrap_or_default();
+        if let Some(first) = open.get(&process.pid) {
+            descriptors.sockets.extend(&first.sockets);
+            descriptors.watches_files |= first.watches_files;
+        }
+        one.watches_files = descriptors.watches_files;
+        served.fill(one, &descriptors.sockets);
+        true
+    });
+    for one in &mut seen.observation.processes {
+        if wanted.contains(&one.process.pid) && one.anon_before >= limits::AUDIT_PULSE_MIN {
+            let mapped = memory::mapped_files(one.process.pid);
+            one.libraries = libraries::of(&mapped);
+            one.python = python::look(&one.process, &mapped);
+        }
+    }
+}

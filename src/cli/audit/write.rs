@@ -1,0 +1,119 @@
+//! `--write DIR`: for each candidate a job file, what turns its daemon off, and in `baseline.json` what it held. What is there
+//! already is left alone. Changes nothing outside of that directory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::audit::job_file::{self, Besides};
+use crate::audit::place::Place;
+use crate::audit::turn_off::{self, Starter};
+use crate::audit::{Evidence, Kind, Service, program};
+use crate::baseline::{Baseline, Before, FILE_NAME};
+use crate::cli::failure::Failure;
+use crate::clock::Wall;
+use crate::sys::users;
+use crate::words::BaselineSource;
+
+use super::docker;
+use super::ranking::Judged;
+use super::watch::Seen;
+
+/// What became of the candidates.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// The job files that were written.
+    pub(super) files: Vec<PathBuf>,
+    /// Those that were there before.
+    pub(super) kept: Vec<PathBuf>,
+}
+
+/// Writes the files of all candidates.
+///
+/// # Errors
+/// The directory can't be made, or a file not written; what was written before stays.
+pub(super) fn all(
+    dir: &Path,
+    judged: &[Judged<'_>],
+    seen: &Seen,
+    now: jiff::Timestamp,
+) -> Result<Written, Failure> {
+    let cannot = |what: &Path, error: &io::Error| {
+        Failure::system(format!("{} can't be written", what.display()), error)
+    };
+    std::fs::create_dir_all(dir).map_err(|error| cannot(dir, &error))?;
+    let mut written = Written::default();
+    let mut jobs: BTreeMap<String, Before> = BTreeMap::new();
+    let mut names: HashSet<String> = HashSet::new();
+    let day = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y-%m-%d").to_string();
+    for one in judged {
+        let service = &one.service;
+        let rhythm = one.findings.iter().find_map(|finding| match &finding.evidence {
+            Evidence::ResidentIdle { rhythm, .. } => Some(*rhythm),
+            _ => None,
+        });
+        let Some(rhythm) = rhythm else { continue };
+        let job = job_file::name(service, |name| names.contains(name));
+        names.insert(job.clone());
+        let path = dir.join(format!("{job}.toml"));
+        let user = user(service);
+        let window_ms = seen.observation.window_ms;
+        let besides = Besides { job: &job, user: user.as_deref(), rhythm, window_ms, day: &day };
+        match create(&path, &job_file::text(service, &besides)) {
+            Ok(()) => written.files.push(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                written.kept.push(path);
+                continue;
+            }
+            Err(error) => return Err(cannot(&path, &error)),
+        }
+        let page = dir.join(format!("{job}.turn-off.md"));
+        // It says what to do about this very process, so that an older one is of no use.
+        let _ = std::fs::remove_file(&page);
+        create(&page, &page_of(service, &job, seen)).map_err(|error| cannot(&page, &error))?;
+        let before = Before {
+            resident_bytes: (service.uss() + service.swap()).max(1),
+            peak_bytes: Some(service.peak_rss()).filter(|peak| *peak > 0),
+            since: Wall::from(now),
+            source: BaselineSource::Audit,
+            service: Some(service.name.clone()),
+        };
+        jobs.insert(job, before);
+    }
+    if !jobs.is_empty() {
+        let path = dir.join(FILE_NAME);
+        Baseline::add_to(&path, jobs).map_err(|problem| Failure::System(problem.to_string()))?;
+    }
+    Ok(written)
+}
+
+/// The user to run as. An ebbd that is not root's can become nobody else; within a container names are its own.
+fn user(service: &Service<'_>) -> Option<String> {
+    let uid = service.main().process.uid;
+    let is_container = matches!(service.kind, Kind::Placed(Place::Container { .. }));
+    let is_root = nix::unistd::geteuid().is_root();
+    (is_root && !is_container).then(|| users::name_of(uid).unwrap_or_else(|| uid.to_string()))
+}
+
+fn page_of(service: &Service<'_>, job: &str, seen: &Seen) -> String {
+    let container = match &service.kind {
+        Kind::Placed(Place::Container { engine: "docker" | "container", id }) => docker::look(id),
+        _ => None,
+    };
+    let parent = service
+        .members
+        .iter()
+        .map(|one| one.process.ppid)
+        .find(|parent| service.members.iter().all(|one| one.process.pid != *parent));
+    let starter = seen.observation.processes.iter().map(|one| &one.process).find(|it| Some(it.pid) == parent);
+    let starter = starter
+        .map(|it| Starter { name: program::name(it.exe.as_deref(), &it.arguments, &it.name), pid: it.pid });
+    turn_off::page(service, job, container.as_ref(), starter.as_ref())
+}
+
+/// A new file, for its owner alone: what a process was called with can be a secret.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}

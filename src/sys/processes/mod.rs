@@ -1,0 +1,199 @@
+//! What `/proc` tells of other processes: who they are, what they hold, how often they wake, whom they serve.
+//! Reads and changes nothing, but for [`memory::clear_referenced`], which says what it does. Judges nothing.
+
+pub mod memory;
+pub mod pulse;
+pub mod sockets;
+
+use std::io;
+use std::path::PathBuf;
+
+use super::proc;
+
+/// Who a process is. What may not be read is missing, not an error.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its parent.
+    pub ppid: i32,
+    /// Its process group.
+    pub pgrp: i32,
+    /// When it started, in clock ticks since boot.
+    pub start_ticks: u64,
+    /// Whether it has a controlling terminal.
+    pub has_terminal: bool,
+    /// The user that it acts as.
+    pub uid: u32,
+    /// What the kernel calls it (comm, at most 15 bytes).
+    pub name: String,
+    /// Its program.
+    pub exe: Option<PathBuf>,
+    /// What it was called with, program first; some rewrite that to a title.
+    pub arguments: Vec<String>,
+    /// Its working directory.
+    pub cwd: Option<PathBuf>,
+    /// Its control group, see [`cgroup_of`].
+    pub cgroup: String,
+    /// Its network namespace, such as `net:[4026531840]`.
+    pub network: Option<String>,
+    /// What its environment says.
+    pub environment: Environment,
+}
+
+/// What is taken from an environment: names, and of two variables whether they are set. Values are secrets and not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// The names, sorted.
+    pub names: Vec<String>,
+    /// Those of them that are set to something.
+    pub set: Vec<String>,
+}
+
+impl Environment {
+    /// Whether the variable is there and not empty, which is what Python asks of its own.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.set.iter().any(|set| set == name)
+    }
+}
+
+/// Looks at a process.
+///
+/// # Errors
+/// It has gone, or `/proc` hides it.
+pub fn look(pid: i32) -> io::Result<Process> {
+    let path = |name: &str| format!("/proc/{pid}/{name}");
+    let text = std::fs::read(path("stat"))?;
+    let odd = || io::Error::other(format!("/proc/{pid}/stat does not read as proc_pid_stat(5) says"));
+    let (ppid, pgrp, terminal, start_ticks) = identity(&text).ok_or_else(odd)?;
+    let status = std::fs::read_to_string(path("status"))?;
+    let cmdline = std::fs::read(path("cmdline")).unwrap_or_default();
+    Ok(Process {
+        pid,
+        ppid,
+        pgrp,
+        start_ticks,
+        has_terminal: terminal != 0,
+        uid: effective_uid(&status).ok_or_else(odd)?,
+        name: status.lines().find_map(|line| line.strip_prefix("Name:\t")).unwrap_or_default().to_owned(),
+        exe: std::fs::read_link(path("exe")).ok().map(undeleted),
+        arguments: words(&cmdline),
+        cwd: std::fs::read_link(path("cwd")).ok(),
+        cgroup: std::fs::read_to_string(path("cgroup")).map(|text| cgroup_of(&text)).unwrap_or_default(),
+        network: std::fs::read_link(path("ns/net")).ok().and_then(|link| link.to_str().map(str::to_owned)),
+        environment: environment(&std::fs::read(path("environ")).unwrap_or_default()),
+    })
+}
+
+/// Parent, process group, terminal and start (proc_pid_stat(5)).
+fn identity(text: &[u8]) -> Option<(i32, i32, i32, u64)> {
+    let mut fields = proc::stat_fields(text)?.skip(1);
+    let (ppid, pgrp) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let terminal = fields.nth(1)?.parse().ok()?;
+    // After the terminal (field 7) the start time is field 22.
+    Some((ppid, pgrp, terminal, fields.nth(14)?.parse().ok()?))
+}
+
+fn effective_uid(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// A program whose file was replaced since, as by an upgrade, keeps its name (proc_pid_exe(5)).
+fn undeleted(exe: PathBuf) -> PathBuf {
+    exe.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from).unwrap_or(exe)
+}
+
+/// The words of `/proc/PID/cmdline`, without the blanks that a rewritten title is filled up with.
+fn words(cmdline: &[u8]) -> Vec<String> {
+    let end = cmdline.iter().rposition(|&b| b != 0 && b != b' ').map_or(0, |at| at + 1);
+    let words = cmdline[..end].split(|&b| b == 0);
+    words.filter(|_| end > 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+fn environment(text: &[u8]) -> Environment {
+    let mut found = Environment::default();
+    for variable in text.split(|&b| b == 0) {
+        let Some(at) = variable.iter().position(|&b| b == b'=') else { continue };
+        let Ok(name) = std::str::from_utf8(&variable[..at]) else { continue };
+        found.names.push(name.to_owned());
+        if variable.len() > at + 1 {
+            found.set.push(name.to_owned());
+        }
+    }
+    found.names.sort_unstable();
+    found.names.dedup();
+    found
+}
+
+/// The path of a process's control group in `/proc/PID/cgroup` (cgroups(7)): of the longest, since on cgroup v1 the
+/// hierarchies differ, and what manages services or containers makes the deepest path.
+fn cgroup_of(text: &str) -> String {
+    let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    // Of equals the last: the unified hierarchy, which stands at the end.
+    paths.max_by_key(|path| path.len()).unwrap_or("/").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_seen_with_its_words_and_the_names_of_its_environment_alone() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .current_dir("/")
+            .env_clear()
+            .envs([("SECRET", "hunter2"), ("EMPTY", "")])
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        // Until exec has happened it is this test's own program.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while look(pid).unwrap().arguments != ["sleep", "60"] && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let found = look(pid).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found.arguments, ["sleep", "60"]);
+        assert_eq!(found.cwd, Some("/".into()));
+        assert_eq!(found.ppid, i32::try_from(std::process::id()).unwrap());
+        assert_eq!(found.uid, nix::unistd::geteuid().as_raw());
+        assert!(found.exe.as_ref().is_some_and(|exe| exe.is_absolute()), "{found:?}");
+        assert_eq!(found.environment.names, ["EMPTY", "SECRET"]);
+        assert!(found.environment.has("SECRET") && !found.environment.has("EMPTY"));
+        assert!(!format!("{found:?}").contains("hunter2"));
+        assert!(look(pid).is_err(), "it has gone");
+    }
+
+    #[test]
+    fn fields_of_stat_are_counted_from_the_name() {
+        let line = b"42 (a) R (b) S 7 8 9 34816 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 987654 1000 5 1844\n";
+        assert_eq!(identity(line), Some((7, 8, 34816, 987_654)));
+        assert_eq!(identity(b"42 (a) S 7 8"), None);
+    }
+
+    #[test]
+    fn titles_lose_their_blanks_and_words_do_not() {
+        assert_eq!(words(b"python3\0-c\0a b\0\0"), ["python3", "-c", "a b"]);
+        assert_eq!(words(b"nginx: worker process   \0\0\0"), ["nginx: worker process"]);
+        assert_eq!(words(b"a\0\0b\0"), ["a", "", "b"]);
+        assert!(words(b"").is_empty() && words(b"\0\0").is_empty());
+    }
+
+    #[test]
+    fn the_deepest_control_group_counts() {
+        let hybrid = "9:name=systemd:/system.slice/app.service\n4:memory:/\n0::/system.slice/app.service\n";
+        assert_eq!(cgroup_of(hybrid), "/system.slice/app.service");
+        assert_eq!(cgroup_of("0::/a:b.service\n"), "/a:b.service");
+        assert_eq!(cgroup_of("4:memory:/docker/0123456789ab\n0::/\n"), "/docker/0123456789ab");
+        assert_eq!(cgroup_of(""), "/");
+    }
+
+    #[test]
+    fn a_program_that_was_replaced_keeps_its_name() {
+        assert_eq!(undeleted("/usr/bin/app (deleted)".into()), PathBuf::from("/usr/bin/app"));
+    }
+}
