@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import DemoError
+from lib.errors import DemoError
 
 # As indexer.toml has them; the longer one stands first, because the other is its beginning.
 INSTALLED_VENV = "/opt/search-indexer/venv"
