@@ -1,6 +1,7 @@
 """Makes the SQLite file that the programs read: shows, their episodes, tags, and transcripts.
 
-`catalogue.py FILE [--shows N] [--episodes N] [--transcripts N]`. The same numbers make the same rows.
+`catalogue.py FILE [--shows N] [--episodes N] [--transcripts N]`: the same numbers make the same
+rows.
 """
 
 import argparse
@@ -12,23 +13,28 @@ from pathlib import Path
 
 SEED = 20260401
 FIRST_DAY = date(2015, 3, 2)
-LINES = 220
-"""Lines of a transcript: about half an hour of talk."""
-WORDS = (
-    "async batch branch buffer build cache call class client cloud code column container core "
-    "count data debug deploy design disk docker edge engine error event field file flow frame "
-    "function garbage graph guest heap host import index job kernel key language latency library "
-    "limit line list load lock loop memory message metric model module network object open order "
-    "package page parse path pattern pipeline plan port process query queue random read record "
-    "release request response result row run scale schema script search server service session "
-    "show signal socket source stack state storage stream string struct system table task test "
-    "thread time token tool trace tree type update user value version view wait web worker write"
-).split()
-TAGS = "async data databases devops django flask packaging performance security testing web".split()
+LINES = 440
+"""Lines of a transcript: an hour of talk."""
+WORDS = """
+async batch branch buffer build cache call class client cloud code column container core count data
+debug deploy design disk docker edge engine error event field file flow frame function garbage graph
+guest heap host import index job kernel key language latency library limit line list load lock loop
+memory message metric model module network object open order package page parse path pattern
+pipeline plan port process query queue random read record release request response result row run
+scale schema script search server service session show signal socket source stack state storage
+stream string struct system table task test thread time token tool trace tree type update user value
+version view wait web worker write
+""".split()
+TAGS = """
+async data databases devops django flask packaging performance security testing web
+""".split()
 SCHEMA = """
-CREATE TABLE show (id INTEGER PRIMARY KEY, title TEXT NOT NULL, host TEXT NOT NULL, about TEXT NOT NULL);
+CREATE TABLE show (
+    id INTEGER PRIMARY KEY, title TEXT NOT NULL, host TEXT NOT NULL, about TEXT NOT NULL
+);
 CREATE TABLE episode (
-    id INTEGER PRIMARY KEY, show_id INTEGER NOT NULL REFERENCES show (id), number INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY,
+    show_id INTEGER NOT NULL REFERENCES show (id), number INTEGER NOT NULL,
     title TEXT NOT NULL, published TEXT NOT NULL, seconds INTEGER NOT NULL, summary TEXT NOT NULL
 );
 CREATE TABLE tag (
@@ -100,7 +106,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--shows", type=int, default=200, metavar="N")
     parser.add_argument("--episodes", type=int, default=150, metavar="N", help="of each show")
-    parser.add_argument("--transcripts", type=int, default=1200, metavar="N")
+    parser.add_argument("--transcripts", type=int, default=900, metavar="N")
     options = parser.parse_args()
     if options.transcripts > options.shows * options.episodes:
         parser.error("there are more transcripts than episodes")
