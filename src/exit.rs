@@ -25,6 +25,10 @@ pub const NOT_ALLOWED: Code = Code(77);
 pub const CONFIG: Code = Code(78);
 /// A run was ended by its timeout, as timeout(1) says it.
 pub const TIMED_OUT: Code = Code(124);
+/// A program that was to be measured can't be executed, as env(1) says it.
+pub const NOT_EXECUTABLE: Code = Code(126);
+/// A program that was to be measured is not there, as env(1) says it.
+pub const NO_PROGRAM: Code = Code(127);
 /// The client was interrupted, as a shell says it.
 pub const INTERRUPTED: Code = Code(130);
 /// A run was killed for memory: 128 and SIGKILL.
@@ -44,7 +48,11 @@ pub struct Meaning {
 /// Every code in order; `ebb --help` and the man pages are printed from it.
 pub static MEANINGS: &[Meaning] = &[
     meaning(OK, "done", "ended as it was asked to"),
-    meaning(RUN_FAILED, "the run failed (`run-now --wait` gives the run's own code)", ""),
+    meaning(
+        RUN_FAILED,
+        "the run failed (`run-now --wait` gives the run's own code); or `measure` found it dearer than its baseline",
+        "",
+    ),
     meaning(USAGE, "usage; no such job or run; or what the job's [accept] does not take", "usage"),
     meaning(NO_DAEMON, "ebbd does not answer", ""),
     meaning(OS, "the system refused something", "the system refused something that ebbd can't do without"),
@@ -60,6 +68,8 @@ pub static MEANINGS: &[Meaning] = &[
         "the settings file has a problem, the group that was named does not exist, or --strict was given and a job file has a problem",
     ),
     meaning(TIMED_OUT, "the run was ended by its timeout", ""),
+    meaning(NOT_EXECUTABLE, "the program to be measured can't be executed", ""),
+    meaning(NO_PROGRAM, "the program to be measured is not there", ""),
     meaning(INTERRUPTED, "the client was interrupted; the run goes on", ""),
     meaning(OOM_KILLED, "the run was killed for its memory limit", ""),
 ];

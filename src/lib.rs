@@ -12,6 +12,7 @@
 //! | [`engine`] | what to do: `handle(now, event) -> effects`, `next_wake()`. PURE |
 //! | [`journal`] | what happened: append-only records on disk, replay, history |
 //! | [`learn`] | what the runs of a job teach about its memory and its time. PURE |
+//! | [`measure`] | what single runs of any command cost, against each other and against a baseline. PURE |
 //! | [`settings`] | what ebbd.toml means: TOML text -> checked settings -> a budget of bytes |
 //! | [`job`] | what a job is: TOML text -> checked definition, all problems at once |
 //! | [`problem`] | what is wrong with a TOML file, where, and what to write instead: for job files and settings alike |
@@ -32,6 +33,7 @@ pub mod job;
 pub mod journal;
 pub mod learn;
 pub mod limits;
+pub mod measure;
 pub mod places;
 pub mod problem;
 pub mod protocol;

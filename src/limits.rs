@@ -239,6 +239,11 @@ pub const TREE_VANISH_MS: u64 = 10_000;
 pub const CURVE_POINTS_MAX: usize = 256;
 /// How long a slice of such a curve is at first, in milliseconds; it doubles whenever neighbours are joined.
 pub const CURVE_SLICE_MIN_MS: u64 = 20;
+/// Most runs of one `ebb measure`; more are a mistake in its usage.
+pub const MEASURE_RUNS_MAX: u32 = 1_000;
+/// The longest pause between two looks of `ebb measure` at its run, in milliseconds; it is longer where a look takes more
+/// than a twentieth of it.
+pub const MEASURE_LOOK_MS: u64 = 20;
 /// Longest forecast, in hours; more are a mistake in its usage.
 pub const FORECAST_HOURS_MAX: u32 = 168;
 /// Most starts of one job that a forecast looks at; what comes later is left out.

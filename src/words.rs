@@ -95,6 +95,18 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What has counted the memory of a run that `ebb measure` made.
+    Accounting {
+        /// The kernel, in a control group v2 of the run's own.
+        CgroupV2 = "cgroup-v2",
+        /// The kernel, in a control group v1 of the run's own.
+        CgroupV1 = "cgroup-v1",
+        /// ebb, by looking at each process of the run in `/proc` again and again.
+        ProcessTree = "process-tree",
+    }
+}
+
+vocabulary! {
     /// Why a trigger did not become a run of its own.
     SkipReason {
         /// A run of the job was under way and `overlap` says skip.

@@ -10,8 +10,9 @@ use clap_complete::ArgValueCandidates as Offer;
 
 use super::offers;
 use crate::exit;
+use crate::job::Millis;
 use crate::limits;
-use crate::words::Outcome;
+use crate::words::{Accounting, Outcome};
 
 const RUN_NOW: &str = "Start a run of a job now";
 
@@ -33,6 +34,11 @@ const FORECAST_HELP: &str = "\
 Each job counts with its highest peak and its longest run of late, from its next starts and from the runs under way; a \
 job that has taught nothing yet with its claim, for a minute. What is drawn at random (`jitter`) is not known ahead, and \
 what is asked for by hand neither.";
+
+const MEASURE_HELP: &str = "\
+The program has the terminal, the input and the outputs to itself, and the figures follow on standard error. With --json \
+they are standard output, and what the program writes there goes to standard error. The exit code is the program's own, \
+128+n for signal n, 124 where its time was up, 127 where it is not there, and 126 where it can't be executed.";
 
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
@@ -74,6 +80,9 @@ pub(super) enum Verb {
     Forecast(Forecast),
     /// What a run has written
     Logs(Logs),
+    /// What one run of any command costs: memory, CPU, time. Without ebbd
+    #[command(after_help = MEASURE_HELP)]
+    Measure(Measure),
     /// End a run, or all runs of a job
     Stop(Stop),
     /// Hold back a job's own triggers
@@ -218,6 +227,25 @@ pub(super) struct Logs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Measure {
+    /// So many runs, one after the other; the figures are then the median, the least and the most
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::MEASURE_RUNS_MAX)))]
+    pub(super) runs: u32,
+    /// End a run that takes longer, such as `90s` or `5m`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Millis>,
+    /// Count memory by this [default: the strongest that can be used here]
+    #[arg(long, value_name = "NAME", value_parser = accounting, add = Offer::new(offers::accountings))]
+    pub(super) accounting: Option<Accounting>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD", value_hint = clap::ValueHint::CommandWithArguments)]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").args(["job", "run"]).required(true)))]
 pub(super) struct Stop {
     /// All runs of this job, those that wait included
@@ -324,6 +352,14 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 
 fn instant(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| "write an instant with its offset, such as 2026-03-29T00:00:00+01:00".to_owned())
+}
+
+fn duration(text: &str) -> Result<Millis, String> {
+    text.parse().map_err(|e: crate::problem::TextProblem| e.to_string())
+}
+
+fn accounting(text: &str) -> Result<Accounting, String> {
+    text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
 }
 
 fn outcome(text: &str) -> Result<Outcome, String> {

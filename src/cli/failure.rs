@@ -24,6 +24,10 @@ pub(super) enum Failure {
     NotAllowed(String),
     /// ebbd refused.
     Refused(Error),
+    /// The program to be measured is not there.
+    NoProgram(String),
+    /// The program to be measured can't be executed.
+    NotExecutable(String),
     /// Nobody reads what the verb prints any more, as with `| head`. Not worth a word.
     Unread,
 }
@@ -42,6 +46,8 @@ impl Failure {
             Self::Busy(_) => exit::BUSY,
             Self::NotAllowed(_) => exit::NOT_ALLOWED,
             Self::Refused(error) => Code(error.exit_code()),
+            Self::NoProgram(_) => exit::NO_PROGRAM,
+            Self::NotExecutable(_) => exit::NOT_EXECUTABLE,
         }
     }
 
@@ -55,6 +61,8 @@ impl Failure {
             | Self::System(_)
             | Self::Busy(_)
             | Self::NotAllowed(_)
+            | Self::NoProgram(_)
+            | Self::NotExecutable(_)
             | Self::Unread => false,
         }
     }
@@ -85,7 +93,9 @@ impl std::fmt::Display for Failure {
             | Self::Garbled(text)
             | Self::System(text)
             | Self::Busy(text)
-            | Self::NotAllowed(text) => f.write_str(text),
+            | Self::NotAllowed(text)
+            | Self::NoProgram(text)
+            | Self::NotExecutable(text) => f.write_str(text),
             Self::Refused(error) => write!(f, "{error}"),
             Self::Unread => f.write_str("nobody reads the output"),
         }
@@ -115,6 +125,8 @@ mod tests {
             (refused(Refusal::QueueFull(text())), 75),
             (refused(Refusal::NeverFits(text())), 78),
             (refused(Refusal::ShuttingDown), 75),
+            (Failure::NotExecutable(text()), 126),
+            (Failure::NoProgram(text()), 127),
             (Failure::NotAllowed(text()), 77),
             (refused(Refusal::NotAllowed(text())), 77),
         ];

@@ -17,6 +17,7 @@ mod input;
 mod interrupt;
 mod journalctl;
 mod logs;
+mod measure;
 mod next;
 mod offers;
 mod output;
@@ -85,6 +86,7 @@ fn dispatch(verb: &Verb, target: &Target, screen: &mut Screen) -> Done {
         Verb::History(args) => history::run(args, target, screen),
         Verb::Suggest(args) => suggest::run(args, target, screen),
         Verb::Forecast(args) => forecast::run(args, target, screen),
+        Verb::Measure(args) => measure::run(args, screen),
         Verb::Logs(args) => logs::run(args, target, screen),
         Verb::Stop(args) => stop::run(args, target, screen),
         Verb::Pause(args) => pause::pause(args, target, screen),

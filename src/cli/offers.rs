@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::limits;
 use crate::protocol::{JobStatus, StatusReply};
-use crate::words::Outcome;
+use crate::words::{Accounting, Outcome};
 
 use super::failure::Failure;
 use super::target::Target;
@@ -37,6 +37,11 @@ pub(super) fn runs() -> Vec<Candidate> {
 /// How runs end.
 pub(super) fn outcomes() -> Vec<Candidate> {
     Outcome::ALL.iter().map(|outcome| Candidate::new(outcome.word())).collect()
+}
+
+/// What can count memory.
+pub(super) fn accountings() -> Vec<Candidate> {
+    Accounting::ALL.iter().map(|accounting| Candidate::new(accounting.word())).collect()
 }
 
 fn candidate(job: &JobStatus) -> Candidate {

@@ -8,12 +8,12 @@ use crate::hash::fnv1a;
 use crate::job::Definition;
 use crate::journal::record::RunId;
 use crate::sys::cgroup::{CgroupConfig, Leaf, LeafLimits};
+use crate::sys::tracked::Tree;
 use crate::sys::tree::Family;
 use crate::sys::{child, meminfo, pidfd, proc};
 use crate::words::{Enforcement, EnforcementWish};
 
 use super::environment;
-use super::tree::Tree;
 use super::watch::Main;
 
 /// The ladder of this host.

@@ -9,12 +9,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::engine::Exit;
 use crate::job::Memory;
 use crate::journal::record::{RunId, Usage};
-use crate::learn::Trace;
+use crate::learn::{self, Trace};
+use crate::sys::tracked::Tree;
 use crate::sys::{child, clock, pidfd, proc};
 use crate::words::Enforcement;
 
 use super::handover;
-use super::tree::Tree;
 
 /// How a main process ended and, where it was our child, what the kernel kept of it.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +103,7 @@ impl Live {
             Ok(Some(reaped)) => Ended {
                 exit: exit_of(reaped.exit),
                 max_rss: Some(reaped.max_rss_bytes),
-                cpu_ms: Some(reaped.cpu_ms),
+                cpu_ms: Some(reaped.cpu_ms()),
             },
             Ok(None) | Err(_) => Ended::UNKNOWN,
         }
@@ -156,18 +156,12 @@ impl Live {
     }
 
     /// What was measured, once the tree is gone and before its control groups are.
-    ///
-    /// Anonymous memory is sampled, and a run may be over, or at its peak, between two looks. So the largest process's
-    /// own high-water mark counts as well: its highest resident set (the kernel keeps it), less what of it was files'
-    /// when last seen, and no more than the kernel counted for the whole group.
     pub(super) fn usage(&self, ended: Option<&Ended>) -> Usage {
         let counted = self.tree.facts();
         let max_rss = ended.and_then(|e| e.max_rss);
         let sampled = self.peak_so_far();
-        let most = counted.peak_total_bytes.unwrap_or(u64::MAX);
         let shared = self.seen.shared.load(Ordering::Relaxed);
-        let marked = max_rss.map(|rss| anonymous(rss, shared).min(most));
-        let peak_anon = sampled.max(marked);
+        let peak_anon = learn::peak_anon(sampled, max_rss, shared, counted.peak_total_bytes);
         let curve = peak_anon.and_then(|peak| self.seen.trace().written(peak));
         Usage {
             peak_anon_bytes: peak_anon,
@@ -188,24 +182,5 @@ const fn exit_of(exit: child::Exit) -> Exit {
     match exit {
         child::Exit::Code(code) => Exit::Code(code),
         child::Exit::Signal { signal, core: _ } => Exit::Signal(signal),
-    }
-}
-
-/// How much of a highest resident set is not files', in bytes. The kernel counts both some dozens of pages at a time, so a
-/// small process can seem to have nothing of its own. No process has nothing: then the bound is the whole set.
-const fn anonymous(max_rss: u64, shared: u64) -> u64 {
-    match max_rss.saturating_sub(shared) {
-        0 => max_rss,
-        own => own,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn no_process_has_no_memory_of_its_own_however_coarse_the_counts_are() {
-        assert_eq!(super::anonymous(2_000_000, 1_500_000), 500_000);
-        assert_eq!(super::anonymous(1_400_000, 1_400_000), 1_400_000);
-        assert_eq!(super::anonymous(1_400_000, 1_500_000), 1_400_000);
     }
 }

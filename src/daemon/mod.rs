@@ -39,7 +39,6 @@ mod status;
 pub mod store;
 mod sweep;
 mod talk;
-mod tree;
 mod turn;
 mod unwritten;
 mod upgrade;

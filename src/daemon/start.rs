@@ -13,6 +13,7 @@ use crate::journal::record::RunId;
 use crate::limits;
 use crate::sys;
 use crate::sys::spawn::{self, Rlimit, SpawnSpec};
+use crate::sys::tracked::Tree;
 use crate::sys::tree::Family;
 use crate::sys::users::{self, Identity, User};
 use crate::words::{Enforcement, OutputTo};
@@ -24,7 +25,6 @@ use super::input::Input;
 use super::live::{Live, Seen};
 use super::outputs::Outputs;
 use super::shell::Shell;
-use super::tree::Tree;
 use super::watch::{Main, Watched};
 
 impl Shell {

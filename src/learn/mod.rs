@@ -4,7 +4,9 @@
 mod curve;
 pub mod forecast;
 mod learned;
+mod peak;
 pub mod suggest;
 
 pub use curve::{ALPHABET, Curve, Trace};
 pub use learned::{Learned, Lesson, Spread};
+pub use peak::peak_anon;

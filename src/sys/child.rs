@@ -38,8 +38,18 @@ pub struct Reaped {
     pub exit: Exit,
     /// The highest resident memory of any one of these processes, in bytes.
     pub max_rss_bytes: u64,
-    /// CPU time, user and system, of all of them, in milliseconds.
-    pub cpu_ms: u64,
+    /// CPU time in user mode of all of them, in microseconds.
+    pub user_us: u64,
+    /// The same in the kernel.
+    pub system_us: u64,
+}
+
+impl Reaped {
+    /// CPU time, user and system, in milliseconds.
+    #[must_use]
+    pub const fn cpu_ms(&self) -> u64 {
+        (self.user_us + self.system_us) / 1000
+    }
 }
 
 /// `struct rusage` as the kernel writes it, which C libraries extend.
@@ -94,13 +104,14 @@ fn waitid(kind: libc::idtype_t, id: i32) -> io::Result<Option<Reaped>> {
         libc::CLD_EXITED => Exit::Code(status & 0xff),
         code => Exit::Signal { signal: status, core: code == libc::CLD_DUMPED },
     };
-    let ms = |[seconds, microseconds]: [libc::c_long; 2]| {
-        u64::try_from(seconds).unwrap_or(0) * 1000 + u64::try_from(microseconds).unwrap_or(0) / 1000
+    let us = |[seconds, microseconds]: [libc::c_long; 2]| {
+        u64::try_from(seconds).unwrap_or(0) * 1_000_000 + u64::try_from(microseconds).unwrap_or(0)
     };
     Ok(Some(Reaped {
         exit,
         max_rss_bytes: u64::try_from(usage.max_rss_kib).unwrap_or(0) * 1024,
-        cpu_ms: ms(usage.user) + ms(usage.system),
+        user_us: us(usage.user),
+        system_us: us(usage.system),
     }))
 }
 
@@ -195,6 +206,6 @@ mod tests {
         let reaped = end(&start(&shell(line), None));
         assert_eq!(reaped.exit, Exit::Code(4));
         assert!(reaped.max_rss_bytes > 20 << 20, "{reaped:?}");
-        assert!((1..60_000).contains(&reaped.cpu_ms), "{reaped:?}");
+        assert!((1..60_000).contains(&reaped.cpu_ms()), "{reaped:?}");
     }
 }

@@ -71,11 +71,22 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     })
 }
 
+/// Resident bytes of a process in all (proc_pid_statm(5), `resident`).
+#[must_use]
+pub fn resident_bytes(pid: i32) -> Option<u64> {
+    statm(pid, 1)
+}
+
 /// Resident bytes of a process that belong to files and shared memory, not to itself (proc_pid_statm(5), `shared`).
 #[must_use]
 pub fn shared_bytes(pid: i32) -> Option<u64> {
+    statm(pid, 2)
+}
+
+/// A field of `/proc/PID/statm`, which counts in pages, in bytes.
+fn statm(pid: i32, field: usize) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let pages: u64 = text.split_ascii_whitespace().nth(2)?.parse().ok()?;
+    let pages: u64 = text.split_ascii_whitespace().nth(field)?.parse().ok()?;
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten()?;
     Some(pages * u64::try_from(page).ok()?)
 }

@@ -21,6 +21,8 @@ pub struct Family {
     main: i32,
     start_ticks: u64,
     mark: Vec<u8>,
+    /// Whether session, group and mark count for nothing: `main` is this process, whose descendants are the family.
+    is_own: bool,
 }
 
 impl Family {
@@ -28,7 +30,16 @@ impl Family {
     /// tells it from a later process of that number, where that is known; `mark` is a `NAME=value` that this run alone has in its environment.
     #[must_use]
     pub fn new(main: i32, start_ticks: u64, mark: &str) -> Self {
-        Self { main, start_ticks, mark: mark.as_bytes().to_vec() }
+        Self { main, start_ticks, mark: mark.as_bytes().to_vec(), is_own: false }
+    }
+
+    /// All descendants of this process, for one that starts nothing else. As a subreaper ([`super::child::set_subreaper`])
+    /// it keeps also those that have forked twice.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        let start_ticks = proc::pid_start_ticks(own).unwrap_or(proc::START_UNKNOWN);
+        Self { main: own, start_ticks, mark: Vec::new(), is_own: true }
     }
 
     /// The pid of the main process.
@@ -112,7 +123,9 @@ impl Family {
         let is_known = self.start_ticks != proc::START_UNKNOWN;
         let is_stranger =
             is_known && all.get(&self.main).is_some_and(|stat| stat.start_ticks != self.start_ticks);
-        let kin = |stat: &Stat| !is_stranger && (stat.session == self.main || stat.pgrp == self.main);
+        let kin = |stat: &Stat| {
+            !self.is_own && !is_stranger && (stat.session == self.main || stat.pgrp == self.main)
+        };
         let mut members = Vec::new();
         for (&pid, stat) in
             all.iter().filter(|(pid, stat)| **pid != own && !matches!(stat.state, b'Z' | b'X'))
@@ -140,8 +153,8 @@ impl Family {
 
     /// Signals the process group of the main process, which is all that can be reached where `/proc` is not mounted.
     fn signal_group(&self, signal: i32) -> bool {
-        if self.main <= 1 {
-            return false; // Everybody.
+        if self.main <= 1 || self.is_own {
+            return false; // Everybody, or this process as well.
         }
         // SAFETY: the call takes two integers and touches no memory of ours.
         unsafe { libc::kill(-self.main, signal) == 0 }

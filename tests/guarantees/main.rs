@@ -26,6 +26,7 @@ mod journal;
 mod journal_output;
 mod leaving;
 mod limits;
+mod measure;
 mod memory;
 mod notify;
 mod oom;

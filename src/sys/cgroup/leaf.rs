@@ -218,6 +218,18 @@ impl Leaf {
         facts
     }
 
+    /// CPU time of the whole leaf in user mode and in the kernel, in microseconds, where both are known.
+    #[must_use]
+    pub fn cpu_us(&self) -> Option<(u64, u64)> {
+        let stat = self.v2.as_ref().and_then(|dir| read(&dir.join("cpu.stat")).ok()).unwrap_or_default();
+        if let (Some(user), Some(system)) = (keyed(&stat, "user_usec"), keyed(&stat, "system_usec")) {
+            return Some((user, system));
+        }
+        let dir = self.v1_with("cpuacct.usage_user")?; // Linux 4.7
+        let us = |name: &str| number(&dir.join(name)).map(|ns| ns / 1000);
+        Some((us("cpuacct.usage_user")?, us("cpuacct.usage_sys")?))
+    }
+
     /// Anonymous memory and swap of the whole leaf at this moment, in bytes. `None` where there is no memory leaf.
     #[must_use]
     pub fn current_anon(&self) -> Option<u64> {

@@ -3,13 +3,13 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use crate::sys::cgroup::{Facts, Leaf};
-use crate::sys::tree::{Family, pss_anon};
+use super::cgroup::{Facts, Leaf};
+use super::tree::{Family, pss_anon};
 use crate::words::OomCause;
 
 /// What keeps track of a run's processes.
 #[derive(Debug)]
-pub(super) enum Tree {
+pub enum Tree {
     /// A control group: nothing escapes it.
     Leaf(Leaf),
     /// Descent and session of the main process, followed through `/proc`.
@@ -21,14 +21,18 @@ impl Tree {
     ///
     /// # Errors
     /// They can't be looked for now, such as for want of a descriptor: nobody knows then whether there are any.
-    pub(super) fn pids(&self) -> io::Result<Vec<i32>> {
+    pub fn pids(&self) -> io::Result<Vec<i32>> {
         match self {
             Self::Leaf(leaf) => leaf.pids(),
             Self::Family(family) => family.members(),
         }
     }
 
-    pub(super) fn signal_all(&self, signal: i32) -> io::Result<()> {
+    /// Sends `signal` to all of them.
+    ///
+    /// # Errors
+    /// They can't be reached now, such as for want of a descriptor.
+    pub fn signal_all(&self, signal: i32) -> io::Result<()> {
         match self {
             Self::Leaf(leaf) => leaf.signal_all(signal).map(drop),
             Self::Family(family) => family.signal_all(signal).map(drop),
@@ -36,7 +40,10 @@ impl Tree {
     }
 
     /// Kills everything, without waiting; true where nothing is left already.
-    pub(super) fn kill_all(&self) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// They can't be reached now, such as for want of a descriptor.
+    pub fn kill_all(&self) -> io::Result<bool> {
         match self {
             Self::Leaf(leaf) => leaf.kill_all(),
             Self::Family(family) => family.kill_all(),
@@ -44,7 +51,8 @@ impl Tree {
     }
 
     /// Whether no process is left. What can't be looked at now is not empty for that.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         match self {
             Self::Leaf(leaf) => !leaf.populated(),
             Self::Family(family) => family.members().is_ok_and(|members| members.is_empty()),
@@ -52,7 +60,8 @@ impl Tree {
     }
 
     /// A descriptor that becomes ready when the last process has gone, where the kernel offers one.
-    pub(super) fn events(&self) -> Option<OwnedFd> {
+    #[must_use]
+    pub fn events(&self) -> Option<OwnedFd> {
         match self {
             Self::Leaf(leaf) => leaf.events_fd().ok().flatten(),
             Self::Family(_) => None,
@@ -61,7 +70,8 @@ impl Tree {
 
     /// A descriptor that becomes readable when the kernel is about to kill one process of the tree for memory and would
     /// let the others live (cgroup v1).
-    pub(super) fn oom_watch(&self) -> Option<OwnedFd> {
+    #[must_use]
+    pub fn oom_watch(&self) -> Option<OwnedFd> {
         match self {
             Self::Leaf(leaf) => leaf.oom_watch().ok().flatten(),
             Self::Family(_) => None,
@@ -69,7 +79,8 @@ impl Tree {
     }
 
     /// What the kernel counted for the whole tree.
-    pub(super) fn facts(&self) -> Facts {
+    #[must_use]
+    pub fn facts(&self) -> Facts {
         match self {
             Self::Leaf(leaf) => leaf.usage(),
             Self::Family(_) => Facts::default(),
@@ -77,7 +88,8 @@ impl Tree {
     }
 
     /// Whose want of memory it was that the kernel killed in it, as far as counters tell.
-    pub(super) fn oom_cause(&self) -> Option<OomCause> {
+    #[must_use]
+    pub fn oom_cause(&self) -> Option<OomCause> {
         match self {
             Self::Leaf(leaf) => leaf.oom_cause(),
             Self::Family(_) => None,
@@ -85,7 +97,8 @@ impl Tree {
     }
 
     /// The path of the control group that counts its memory, as the kernel's log ends it.
-    pub(super) fn memory_path(&self) -> Option<String> {
+    #[must_use]
+    pub fn memory_path(&self) -> Option<String> {
         match self {
             Self::Leaf(leaf) => leaf.memory_path(),
             Self::Family(_) => None,
@@ -94,21 +107,28 @@ impl Tree {
 
     /// Anonymous memory and swap of the whole tree just now, in bytes: the kernel's count, else the sum over its
     /// processes, pages that they share counted once.
-    pub(super) fn current_anon(&self) -> Option<u64> {
+    #[must_use]
+    pub fn current_anon(&self) -> Option<u64> {
         match self {
             Self::Leaf(leaf) => leaf.current_anon().or_else(|| pss_anon(&leaf.pids().ok()?)),
             Self::Family(family) => pss_anon(&family.members().ok()?),
         }
     }
 
-    pub(super) fn paths(&self) -> Vec<String> {
+    /// The directories of the control group, as a record keeps them; none without one.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
         match self {
             Self::Leaf(leaf) => leaf.paths(),
             Self::Family(_) => Vec::new(),
         }
     }
 
-    pub(super) fn remove(&self) -> io::Result<()> {
+    /// Lets the control group go, once nobody is in it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::ResourceBusy`]: somebody still is.
+    pub fn remove(&self) -> io::Result<()> {
         match self {
             Self::Leaf(leaf) => leaf.remove(),
             Self::Family(_) => Ok(()),
