@@ -58,6 +58,8 @@ def measure(options: argparse.Namespace, runtime: Path, children: Children) -> b
     )
     results = [_run(one, bench, options.runs) for one in chosen]
     print(f"\n{report.table(results, options.runs)}\n\n{report.note(folder)}\n")
+    if options.small:
+        print("With --small only the answers mean something: the figures are of a few rows.\n")
     if options.json:
         figures = report.as_json(results, options.runs, folder, progress.elapsed())
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
@@ -136,7 +138,9 @@ def _options() -> argparse.Namespace:
     )
     options = parser.parse_args()
     if not options.prepare and not (options.ebb and options.ebbd):
-        parser.error("--ebb and --ebbd name the programs to measure with; only --prepare needs none")
+        parser.error(
+            "--ebb and --ebbd name the programs to measure with; only --prepare needs none"
+        )
     return options
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lib import procfs
 from lib.children import Children, clean_environment
@@ -19,6 +18,10 @@ from harness.rest import pss_at_rest
 START_SECONDS = 60.0
 END_SECONDS = 30.0
 RUN_SECONDS = 300.0
+
+
+Figures = dict[str, float]
+"""By name: `peak` (peak-anon, bytes) and `wall` (seconds) of `ebb measure`, and what is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,16 @@ class Measured:
         """Bytes of its whole tree (PSS), once it sleeps."""
         return pss_at_rest(self.pid(), self.what)
 
-    def end(self) -> dict[str, Any]:
+    def end(self) -> Figures:
         """Has `ebb measure` pass SIGTERM on to the program, and returns what it says of it."""
         self._measure.send_signal(signal.SIGTERM)
-        return self.ended(END_SECONDS)
+        return self._ended(END_SECONDS, {"success", "signal"})
 
-    def ended(self, seconds: float = RUN_SECONDS) -> dict[str, Any]:
-        """Waits for its end and returns what `ebb measure` says of it."""
+    def ended(self) -> Figures:
+        """Waits until it has come to a good end and returns what `ebb measure` says of it."""
+        return self._ended(RUN_SECONDS, {"success"})
+
+    def _ended(self, seconds: float, wanted: set[str]) -> Figures:
         deadline = time.monotonic() + seconds
         while self._measure.poll() is None:
             if time.monotonic() > deadline:
@@ -96,12 +102,14 @@ class Measured:
             self._progress.beat(f"{self.what} is running")
             time.sleep(0.02)
         try:
-            figures: dict[str, Any] = json.loads(self._figures.read_text())
-        except ValueError as error:
+            (run,) = json.loads(self._figures.read_text())["runs"]
+        except (ValueError, KeyError) as error:
             code = self._measure.returncode
             text = f"ebb measure ended with {code}, without figures ({error}):\n{self.said()}"
             raise DemoError(text) from error
-        return figures
+        if run["outcome"] not in wanted:
+            raise DemoError(f"{self.what} ended with {run['outcome']}:\n{self.said()}")
+        return {"peak": float(run["peak_anon_bytes"] or 0), "wall": run["wall_us"] / 1e6}
 
     def said(self) -> str:
         """The last lines of all that it has written."""
@@ -114,7 +122,7 @@ class Served:
 
     at_rest: int
     answers: Answers
-    figures: dict[str, Any]
+    figures: Figures
 
 
 def serve(program: Measured, socket: Path, paths: Sequence[str], progress: Progress) -> Served:

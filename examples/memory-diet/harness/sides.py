@@ -17,7 +17,7 @@ from lib.errors import DemoError
 from lib.progress import Progress
 from lib.supervised import JOB, Daemon
 
-from harness.measure import Command, Measured, serve
+from harness.measure import Command, Figures, Measured, serve
 
 DIET = Path(__file__).resolve().parent.parent
 INDEXER = DIET.parent / "search-indexer"
@@ -49,8 +49,8 @@ class Facts:
     """Fingerprint of all that it has answered."""
     answered: int
     """How many answers that were."""
-    figures: dict[str, float]
-    """By name: `rest` and `peak` in bytes, `rate` in requests a second, `wall` in seconds."""
+    figures: Figures
+    """With `rest` (bytes) and `rate` (requests a second) where there are such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def cache(module: str, lines: int) -> Side:
         figures = program.ended()
         said = json.loads(program.said().rpartition("\n")[2])
         answered = said["hits"] + said["misses"]
-        return Facts(json.dumps(said), answered, _of_measure(figures))
+        return Facts(json.dumps(said), answered, figures)
 
     return run
 
@@ -136,7 +136,7 @@ def resident(bench: Bench) -> Facts:
     daemon.wait_until(lambda: bool(_events(daemon, "run")), "did not index", RUN_SECONDS)
     report = _events(daemon, "run")[0]["report"]
     at_rest = daemon.at_rest()
-    figures = _of_measure(daemon.end()) | {"rest": float(at_rest)}
+    figures = daemon.end() | {"rest": float(at_rest)}
     return Facts(_of_index(index, report), report["documents"], figures)
 
 
@@ -188,17 +188,9 @@ def _server(bench: Bench, folder: str, paths: list[str], *words: str) -> Facts:
     catalogue = str(bench.catalogue)
     server = bench.start(DIET / folder, program, *listen, *options, CATALOGUE=catalogue)
     served = serve(server, socket, paths, bench.progress)
-    figures = _of_measure(served.figures)
-    figures |= {
-        "rest": float(served.at_rest),
-        "rate": served.answers.count / served.answers.seconds,
-    }
+    rate = served.answers.count / served.answers.seconds
+    figures = served.figures | {"rest": float(served.at_rest), "rate": rate}
     return Facts(served.answers.fingerprint, served.answers.count, figures)
-
-
-def _of_measure(figures: dict[str, Any]) -> dict[str, float]:
-    """What is used of what `ebb measure` says."""
-    return {"peak": float(figures["peak_anon_bytes"]), "wall": figures["wall_ms"] / 1000}
 
 
 def _job(bench: Bench) -> jobfile.Job:
