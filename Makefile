@@ -11,7 +11,7 @@ RELEASE_TARGET = $(if $(HAVE_MUSL),$(MUSL),$(HOST))
 RELEASE_FLAGS := -C target-feature=+crt-static -C relocation-model=static
 
 .DEFAULT_GOAL := help
-.PHONY: help build musl release deb demo test test-vm simulate bench bench-quick lint fmt docs deny install clean
+.PHONY: help build musl release deb demo diet test test-vm simulate bench bench-quick lint fmt docs deny install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ deb: release ## the Debian package: dist/ebb_VERSION_ARCH.deb
 
 demo: release ## the main job: a real indexer, resident against ebb, measured
 	$(PYTHON) examples/search-indexer/demo.py --ebbd dist/ebbd --ebb dist/ebb
+
+diet: release ## five ways to need less memory, each before and after, beside the figures that an article claims
+	$(PYTHON) examples/memory-diet/diet.py --ebbd dist/ebbd --ebb dist/ebb $(DIET)
 
 test: ## all tests; what needs root is named where it is skipped
 	@tests/run.sh

@@ -29,11 +29,17 @@ varlink_client() {
     cp tests/requirements.txt "$venv/made-from"
 }
 
+# The venv of the programs of examples/memory-diet; without it the tests of their answers are skipped.
+diet_venv() {
+  python3 examples/memory-diet/diet.py --prepare
+}
+
 need_cargo
 need cc gcc
 need python3 python3
 need flock util-linux
 varlink_client || echo "   that did not work; the test that needs it is skipped"
+diet_venv || echo "   that did not work; the tests that need it are skipped"
 
 step "building (the first time takes some minutes)"
 cargo test --locked --no-run || exit 1

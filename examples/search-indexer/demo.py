@@ -11,28 +11,28 @@ if sys.version_info < (3, 11):
     sys.exit("demo.py: Python 3.11 or newer is needed; this is " + sys.version.split()[0])
 
 import argparse
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from harness import jobfile, venv
-from harness.checks import Checks
-from harness.children import Children, clean_environment
-from harness.errors import DemoError
-from harness.progress import Progress
-from harness.resident import RUNS, Resident
-from harness.results import Results
-from harness.signals import Signals
-from harness.supervised import JOB, Daemon
-from harness.units import mib
-
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from harness.checks import Checks  # noqa: E402
+from harness.resident import RUNS, Resident  # noqa: E402
+from harness.results import Results  # noqa: E402
+
+from lib import jobfile, venv  # noqa: E402
+from lib.children import Children, clean_environment  # noqa: E402
+from lib.errors import DemoError  # noqa: E402
+from lib.progress import Progress  # noqa: E402
+from lib.signals import Signals  # noqa: E402
+from lib.supervised import JOB, Daemon  # noqa: E402
+from lib.units import mib  # noqa: E402
+from lib.workplace import locked, program  # noqa: E402
+
 DEFAULT_WORK = HERE.parent.parent / ".work/demo"
 QUERY = "rotate a secret automatically"
 
@@ -136,7 +136,7 @@ def main() -> int:
     runtime = Path(tempfile.mkdtemp(prefix="ebb-demo-"))
     try:
         venv.check_python()
-        with _locked(options.work):
+        with locked(options.work):
             return 0 if Demo(options, runtime, children).run() else 1
     except (DemoError, OSError) as error:
         print(f"demo.py: {error}", file=sys.stderr)
@@ -149,8 +149,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--ebbd", type=_program, required=True, metavar="PATH")
-    parser.add_argument("--ebb", type=_program, required=True, metavar="PATH")
+    parser.add_argument("--ebbd", type=program, required=True, metavar="PATH")
+    parser.add_argument("--ebb", type=program, required=True, metavar="PATH")
     parser.add_argument(
         "--work",
         type=lambda text: Path(text).absolute(),
@@ -159,31 +159,6 @@ def _options() -> argparse.Namespace:
         help="where the venv, the index and the figures go (default: .work/demo in the repository)",
     )
     return parser.parse_args()
-
-
-def _program(text: str) -> Path:
-    path = Path(text).absolute()
-    if not os.access(path, os.X_OK) or not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text} is not a program; build it first, with `make`")
-    return path
-
-
-@contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Two demos at once would measure each other, in the same files."""
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        lock = (work / "lock").open("w")
-    except OSError as error:
-        raise DemoError(
-            f"can't write to {work}: {error.strerror}. --work names another place"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DemoError(f"another demo is using {work}; --work names another place") from error
-        yield
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ mod completions;
 mod container;
 mod curve;
 mod demands;
+mod diet;
 mod directory;
 mod disk;
 mod ending;

@@ -1,1 +1,1 @@
-"""The parts of demo.py: each measures or looks after one thing. Standard library only."""
+"""The parts of demo.py that are of the search indexer alone; the others are in examples/lib."""

@@ -1,7 +1,7 @@
 """What must hold at the end; each is printed with `ok` or `FAILED`."""
 
 from harness.results import LEAST_AT_REST, Results
-from harness.units import mib
+from lib.units import mib
 
 
 class Checks:

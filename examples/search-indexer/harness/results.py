@@ -6,10 +6,11 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
-from harness import procfs, resident, supervised
-from harness.jobfile import Job
-from harness.table import Row, render
-from harness.units import mib
+from harness import resident
+from lib import procfs, supervised
+from lib.jobfile import Job
+from lib.table import Row, render
+from lib.units import mib
 
 LEAST_AT_REST = 400 * 2**20
 """Less than this, and resident.py is no likeness of the daemons that ebb is for."""

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and a closed terminal end the demo in order."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -42,5 +43,6 @@ class Signals:
             signal.signal(number, signal.SIG_IGN)
 
     def _end(self) -> None:
-        print("demo.py: interrupted, ending what was started", file=sys.stderr)
+        name = os.path.basename(sys.argv[0])
+        print(f"{name}: interrupted, ending what was started", file=sys.stderr)
         sys.exit(128 + (self._waiting or 0))

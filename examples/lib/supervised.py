@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import cgroups, procfs
-from harness.children import Children, clean_environment
-from harness.errors import DemoError
-from harness.progress import Progress
-from harness.units import mib
+from lib import cgroups, procfs
+from lib.children import Children, clean_environment
+from lib.errors import DemoError
+from lib.progress import Progress
+from lib.units import mib
 
 JOB = "indexer"
 SAMPLE_SECONDS = 0.2

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import procfs
-from harness.errors import DemoError
-from harness.signals import Signals
+from lib import procfs
+from lib.errors import DemoError
+from lib.signals import Signals
 
 STOP_SECONDS = 20.0
 """How long a process may take to end after SIGTERM. ebbd gives its runs ten seconds of grace."""

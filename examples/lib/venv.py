@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.children import Children
-from harness.errors import DemoError
-from harness.progress import Progress
+from lib.children import Children
+from lib.errors import DemoError
+from lib.progress import Progress
 
 STAMP = "made-from"
 

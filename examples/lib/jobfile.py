@@ -1,11 +1,12 @@
-"""The demo's own copy of indexer.toml: the same job with the paths of this checkout."""
+"""A demo's own copy of indexer.toml: the same job with the paths of this checkout."""
 
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import DemoError
+from lib.errors import DemoError
 
 # As indexer.toml has them; the longer one stands first, because the other is its beginning.
 INSTALLED_VENV = "/opt/search-indexer/venv"
@@ -23,9 +24,15 @@ class Job:
     runs_a_day: int
 
 
-def write_copy(original: Path, copy: Path, venv: Path, data: Path) -> Job:
-    """Writes the copy and reads it back."""
+def write_copy(
+    original: Path, copy: Path, venv: Path, data: Path, services: int | None = None
+) -> Job:
+    """Writes the copy and reads it back; `services` is another size of what is indexed."""
     text = original.read_text()
+    if services is not None:
+        text, found = re.subn(r'("--services",\s*)"\d+"', rf'\g<1>"{services}"', text)
+        if found != 1:
+            raise DemoError(f"{original}: expected one --services with its number")
     places = [(INSTALLED_VENV, venv), (INSTALLED_APP, original.parent), (INSTALLED_DATA, data)]
     for installed, here in places:
         if f'"{installed}' not in text:
