@@ -243,6 +243,14 @@ mod tests {
     }
 
     #[test]
+    fn the_one_that_the_docs_show_is_one() {
+        let page = include_str!("../docs/report.md");
+        let text = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+        let read = Baseline::parse(Path::new("b.json"), text).unwrap();
+        assert_eq!(read.jobs["indexer"].peak_bytes, Some(495_976_448));
+    }
+
+    #[test]
     fn a_mistake_is_told_with_its_place() {
         let line = |text: &str| text.lines().next().unwrap().to_owned();
         for (from, to, told) in [

@@ -64,7 +64,7 @@ pub static MEANINGS: &[Meaning] = &[
     meaning(NOT_ALLOWED, "not allowed", ""),
     meaning(
         CONFIG,
-        "a job file has a problem (`reload` has put the others into force)",
+        "a job file has a problem (`reload` has put the others into force), or a baseline has",
         "the settings file has a problem, the group that was named does not exist, or --strict was given and a job file has a problem",
     ),
     meaning(TIMED_OUT, "the run was ended by its timeout", ""),

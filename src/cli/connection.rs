@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::limits;
@@ -17,7 +17,7 @@ use crate::sys::peer;
 use super::failure::Failure;
 
 /// Bytes that are read at a time.
-const PIECE: usize = 4096;
+const PIECE: usize = 16 * 1024;
 
 /// A connection to ebbd.
 #[derive(Debug)]
@@ -28,6 +28,16 @@ pub(super) struct Connection {
     bytes: Vec<u8>,
     /// The file that came with the latest reply.
     file: Option<OwnedFd>,
+}
+
+/// A frame that answers as it should, read in one go: a long history has many of them.
+#[derive(serde::Deserialize)]
+struct Answer<T> {
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+    parameters: T,
+    #[serde(default)]
+    continues: bool,
 }
 
 /// What a frame from ebbd can be.
@@ -198,6 +208,9 @@ impl Connection {
     }
 
     fn read<T: DeserializeOwned>(&self, frame: &[u8]) -> Result<Reply<T>, Failure> {
+        if let Ok(Answer { error: None, parameters, continues }) = serde_json::from_slice(frame) {
+            return Ok(Reply { parameters, continues });
+        }
         let no_reply = |e: serde_json::Error| self.garbled(&e.to_string());
         let Frame { error, parameters, continues } = serde_json::from_slice(frame).map_err(no_reply)?;
         if let Some(error) = error {

@@ -80,6 +80,13 @@ fn what_a_job_of_known_size_used_and_saved_is_what_the_report_says() {
     let slices = told["over_time"]["slices"].as_array().unwrap();
     assert_eq!(slices.iter().map(|slice| slice["bytes"].as_u64().unwrap()).max(), Some(peak));
 
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.md")).unwrap();
+    for keys in [&told, &told["saving"], &told["jobs"][0], &told["host"], &told["over_time"], &told["used"]] {
+        for key in keys.as_object().unwrap().keys() {
+            assert!(page.contains(&format!("`{key}`")), "docs/report.md says nothing of {key}");
+        }
+    }
+
     let said = ebbd.ebb(&["report", "--before", "hold=200M"]);
     for part in ["1 job that was a daemon used ", "hold ", "(ebbd)", "all with a baseline", "Slowest 2 runs"]
     {
