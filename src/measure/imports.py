@@ -17,7 +17,8 @@ def _keep_the_bill():
 
     here = os.path.dirname(os.path.abspath(__file__))
     page = os.sysconf("SC_PAGE_SIZE")
-    load = machinery._find_and_load_unlocked  # called once for each module that is not there yet, found or not
+    # Called once for each module that is not there yet. From 3.15 on it may give None for one that need not exist.
+    load = machinery._find_and_load_unlocked
     own_thread, clock = _thread.get_ident, time.perf_counter_ns
     stacks = {}  # thread -> the packages that it is about to import, the innermost last
     reading = [0]  # nanoseconds that the readings themselves took
@@ -66,16 +67,16 @@ def _keep_the_bill():
     # Of `Frame`: name of the package, and what is inside of it and counted elsewhere: resident, anonymous, nanoseconds.
     NAME, RESIDENT, ANON, TIME = range(4)
 
-    def counted_load(name, import_):
+    def counted_load(name, *rest, **named):
         package = name.partition(".")[0]
         stack = stacks.setdefault(own_thread(), [])
         if package in standard or package.startswith("_sysconfigdata"):
             # What a package needs of the standard library is its own cost.
             if stack:
-                return load(name, import_)
+                return load(name, *rest, **named)
             package = ""
         elif stack and stack[-1][NAME] == package:
-            return load(name, import_)
+            return load(name, *rest, **named)
         frame = [package, 0, 0, 0]
         by = stack[-1][NAME] if stack else ""
         is_again = any(outer[NAME] == package for outer in stack)
@@ -83,8 +84,8 @@ def _keep_the_bill():
         before, read_before, began = memory(), reading[0], clock()
         is_there = False
         try:
-            module = load(name, import_)
-            is_there = True
+            module = load(name, *rest, **named)
+            is_there = module is not None
             return module
         finally:
             took = clock() - began - (reading[0] - read_before)
