@@ -145,21 +145,17 @@ impl Bill {
     /// What stands for several runs: the processes of the same command, the first with the first, each figure the median.
     #[must_use]
     pub fn typical(runs: Vec<Vec<Self>>) -> Vec<Self> {
-        let mut alike: Vec<((Vec<String>, bool, usize), Vec<Self>)> = Vec::new();
+        let mut alike: HashMap<(Vec<String>, bool, usize), Vec<Self>> = HashMap::new();
         for run in runs {
             let mut seen: HashMap<(Vec<String>, bool), usize> = HashMap::new();
             for bill in run {
                 let number = seen.entry((bill.command.clone(), bill.is_fork)).or_default();
-                let key = (bill.command.clone(), bill.is_fork, *number);
+                alike.entry((bill.command.clone(), bill.is_fork, *number)).or_default().push(bill);
                 *number += 1;
-                match alike.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, bills)) => bills.push(bill),
-                    None => alike.push((key, vec![bill])),
-                }
             }
         }
-        let mut bills: Vec<Self> = alike.into_iter().filter_map(|(_, bills)| median(bills)).collect();
-        bills.sort_by_key(|bill| std::cmp::Reverse(bill.imports_bytes));
+        let mut bills: Vec<Self> = alike.into_values().filter_map(|bills| median(&bills)).collect();
+        bills.sort_by_key(|bill| (std::cmp::Reverse(bill.imports_bytes), bill.command.clone()));
         bills
     }
 }
@@ -183,7 +179,7 @@ fn positive(figure: i64) -> u64 {
 }
 
 /// Each figure in the middle of those of several bills of the same program.
-fn median(bills: Vec<Bill>) -> Option<Bill> {
+fn median(bills: &[Bill]) -> Option<Bill> {
     let middle = |of: &dyn Fn(&Bill) -> Option<u64>| {
         Spread::of(bills.iter().filter_map(of)).map(|spread| spread.median)
     };

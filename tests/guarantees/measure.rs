@@ -378,3 +378,42 @@ fn the_gates_of_the_documentation_hold_what_they_say() {
         assert_eq!((same.code, more.code), (0, 1), "{gate}: {same:?} {more:?}");
     }
 }
+
+#[test]
+fn what_a_killed_ebb_has_left_is_removed_by_the_next_one() {
+    const NAME: &str = "measure::what_a_killed_ebb_has_left_is_removed_by_the_next_one";
+    use std::io::BufRead as _;
+    let mut child =
+        command(&["--", "sh", "-c", "echo $$; exec sleep 600"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let pid: i32 = line.trim().parse().unwrap();
+    let base = format!("ebb-measure-{}-", child.id());
+    let groups = || -> Vec<std::path::PathBuf> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+        let mounts =
+            text.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
+        let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let places = mounts.flat_map(|mount| {
+            own.lines().map(move |line| format!("{mount}{}", line.rsplit(':').next().unwrap_or_default()))
+        });
+        let dirs = places.filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+        dirs.map(|dir| dir.path()).filter(|path| path.to_string_lossy().contains(&base)).collect()
+    };
+    let made = groups();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let gone = || nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    if made.is_empty() {
+        gone().unwrap();
+        return skip(NAME, "ebb measure makes no control group here");
+    }
+    assert_eq!(measure(&["--", "true"]).code, 0);
+    assert!(made.iter().any(|dir| dir.exists()), "the program of the first one is still in it");
+    gone().unwrap();
+    crate::harness::wait_until("the program is gone", || !crate::harness::is_alive(pid));
+    crate::harness::wait_until("nothing is left", || {
+        assert_eq!(measure(&["--", "true"]).code, 0);
+        made.iter().all(|dir| !dir.exists())
+    });
+}
