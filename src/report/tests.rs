@@ -280,17 +280,17 @@ fn a_clock_that_was_set_makes_no_saving_and_no_storm() {
         run(2, "a", NOON - 2 * HOUR, NOON - 3 * HOUR / 2, Some(10 * MIB)),
         run(1, "a", 5_000, 5_000 + HOUR, Some(10 * MIB)),
     ];
-    let told = told(None, &[("a", against(100, None))], &lines);
-    let saving = told.saving.unwrap();
+    let report = told(None, &[("a", against(100, None))], &lines);
+    let saving = report.saving.unwrap();
     close(saving.before_mb_hours, 200.0);
     close(saving.used_mb_hours, 30.0);
-    assert_eq!(told.from, Wall(NOON - 2 * HOUR));
-    assert_eq!((told.out_of_order, told.host.peak_bytes), (1, 10 * MIB));
+    assert_eq!(report.from, Wall(NOON - 2 * HOUR));
+    assert_eq!((report.out_of_order, report.host.peak_bytes), (1, 10 * MIB));
     // Set back during a run: it took so long as the clock says that nobody sets.
     let mut back = run(1, "a", NOON - HOUR, NOON - HOUR / 2, Some(10 * MIB));
     back.started_at = Some(Wall(NOON));
-    let told = super::tests::told(None, &[], &[back]);
-    close(told.used.mb_hours, 5.0);
+    let report = told(None, &[], &[back]);
+    close(report.used.mb_hours, 5.0);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use html::text;
 const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
-pub(super) fn page(told: &Told, moment: &Moment) -> String {
+pub(in crate::cli) fn page(told: &Told, moment: &Moment) -> String {
     let colours = pictures::colours(told);
     let host = told.host.name.as_deref().unwrap_or("this host");
     let stamp = |at: crate::clock::Wall| moment.stamp(at.timestamp());
