@@ -18,8 +18,8 @@ const NOON: i64 = 1_769_857_200_000;
 /// A run that ended well.
 fn run(id: u64, job: &str, from: i64, to: i64, peak: Option<u64>) -> HistoryLine {
     let record = serde_json::json!({
-        "id": id, "job": job, "trigger": "schedule", "attempt": 1, "outcome": "success", "reason": null, "exit_code": 0,
-        "signal": null, "slot": null, "at": Wall(to), "queued_at": Wall(from), "started_at": Wall(from),
+        "id": id, "job": job, "trigger": "schedule", "attempt": 1, "outcome": "success", "reason": null,
+        "exit_code": 0, "signal": null, "slot": null, "at": Wall(to), "queued_at": Wall(from), "started_at": Wall(from),
         "finished_at": Wall(to), "duration_ms": to - from, "peak_anon_bytes": peak, "peak_total_bytes": null,
         "cpu_ms": 5, "oom_kills": 0, "leftover": 0, "enforcement": "cgroup-v2", "uid": null, "retry_of": null,
         "detail": null,
