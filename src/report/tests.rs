@@ -18,8 +18,8 @@ const NOON: i64 = 1_769_857_200_000;
 /// A run that ended well.
 fn run(id: u64, job: &str, from: i64, to: i64, peak: Option<u64>) -> HistoryLine {
     let record = serde_json::json!({
-        "id": id, "job": job, "trigger": "schedule", "attempt": 1, "outcome": "success", "reason": null, "exit_code": 0,
-        "signal": null, "slot": null, "at": Wall(to), "queued_at": Wall(from), "started_at": Wall(from),
+        "id": id, "job": job, "trigger": "schedule", "attempt": 1, "outcome": "success", "reason": null,
+        "exit_code": 0, "signal": null, "slot": null, "at": Wall(to), "queued_at": Wall(from), "started_at": Wall(from),
         "finished_at": Wall(to), "duration_ms": to - from, "peak_anon_bytes": peak, "peak_total_bytes": null,
         "cpu_ms": 5, "oom_kills": 0, "leftover": 0, "enforcement": "cgroup-v2", "uid": null, "retry_of": null,
         "detail": null,
@@ -280,17 +280,17 @@ fn a_clock_that_was_set_makes_no_saving_and_no_storm() {
         run(2, "a", NOON - 2 * HOUR, NOON - 3 * HOUR / 2, Some(10 * MIB)),
         run(1, "a", 5_000, 5_000 + HOUR, Some(10 * MIB)),
     ];
-    let forth = told(None, &[("a", against(100, None))], &lines);
-    let saving = forth.saving.unwrap();
+    let report = told(None, &[("a", against(100, None))], &lines);
+    let saving = report.saving.unwrap();
     close(saving.before_mb_hours, 200.0);
     close(saving.used_mb_hours, 30.0);
-    assert_eq!(forth.from, Wall(NOON - 2 * HOUR));
-    assert_eq!((forth.out_of_order, forth.host.peak_bytes), (1, 10 * MIB));
+    assert_eq!(report.from, Wall(NOON - 2 * HOUR));
+    assert_eq!((report.out_of_order, report.host.peak_bytes), (1, 10 * MIB));
     // Set back during a run: it took so long as the clock says that nobody sets.
     let mut back = run(1, "a", NOON - HOUR, NOON - HOUR / 2, Some(10 * MIB));
     back.started_at = Some(Wall(NOON));
-    let told = told(None, &[], &[back]);
-    close(told.used.mb_hours, 5.0);
+    let report = told(None, &[], &[back]);
+    close(report.used.mb_hours, 5.0);
 }
 
 #[test]

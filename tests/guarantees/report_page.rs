@@ -33,7 +33,14 @@ fn browse(browser: &Path, is_dark: bool, width: u32, flags: &[&str], page: &Path
     let home = tempfile::tempdir().unwrap();
     let out = tempfile::tempfile().unwrap();
     let mut command = Command::new(browser);
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+    ]);
     command.args([
         "--disable-background-networking",
         "--disable-component-update",
@@ -75,7 +82,8 @@ fn look(browser: &Path, page: &str, is_dark: bool, dir: &Path) -> Value {
         format!("<iframe width=\"{width}\" height=\"2000\" style=\"border:0\" srcdoc=\"{quoted}\"></iframe>")
     };
     let around = format!(
-        "<!doctype html><meta name=\"color-scheme\" content=\"light dark\"><body>{}{}<pre id=\"found\"></pre><script>{LOOK}</script></body>",
+        "<!doctype html><meta name=\"color-scheme\" content=\"light dark\"><body>{}{}\
+         <pre id=\"found\"></pre><script>{LOOK}</script></body>",
         frame(360),
         frame(1200)
     );

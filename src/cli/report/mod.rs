@@ -2,9 +2,9 @@
 
 mod against;
 mod figures;
-mod page;
+pub(super) mod page;
 mod sentences;
-mod table;
+pub(super) mod table;
 
 use std::ops::ControlFlow;
 use std::path::Path;

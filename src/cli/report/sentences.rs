@@ -3,6 +3,7 @@
 use crate::cli::figures::{counted, duration, one_line, size};
 use crate::cli::times::Moment;
 use crate::report::{JobTold, Told};
+use crate::words::BaselineSource;
 
 use super::figures::{mb_hours, percent};
 
@@ -128,7 +129,10 @@ pub(super) fn grounds(told: &Told, moment: &Moment) -> Vec<String> {
     }
     if used.by_peak > 0 {
         let of = counted(used.by_peak, "run");
-        out.push(format!("Of {of} only the peak is known; it is taken for all of the run's time, so they used that at most."));
+        out.push(format!(
+            "Of {of} only the peak is known; it is taken for all of the run's time, so they \
+             used that at most."
+        ));
     }
     if used.unknown > 0 {
         let of = counted(used.unknown, "run");
@@ -145,12 +149,33 @@ pub(super) fn grounds(told: &Told, moment: &Moment) -> Vec<String> {
     }
     if told.out_of_order > 0 {
         let runs = counted(told.out_of_order, "run");
-        out.push(format!("The clock was set: {runs} can't be put beside others for all of their time; sums have them, peaks may not."));
+        out.push(format!(
+            "The clock was set: {runs} can't be put beside others for all of their time; \
+             sums have them, peaks may not."
+        ));
     }
-    if told.saving.is_some() {
-        out.push("A daemon is counted as gone from its job's first run on, with what it held at rest; what it took to work is left out.".to_owned());
-    }
+    out.extend(baseline(told));
     out
+}
+
+/// Who says what the daemons held, and how it is counted.
+fn baseline(told: &Told) -> Option<String> {
+    let savings = || told.jobs.iter().filter_map(|job| job.saving.as_ref());
+    let by = |source| savings().filter(|saving| saving.source == source).count() as u64;
+    let measured = (by(BaselineSource::Audit), "measured by `ebb audit`");
+    let given = (by(BaselineSource::Given), "given by hand");
+    let parts: Vec<String> = [measured, given]
+        .iter()
+        .filter(|(jobs, _)| *jobs > 0)
+        .map(|(jobs, how)| format!("{how} for {}", counted(*jobs, "job")))
+        .collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "What daemons held at rest was {}. Each counts as gone from its job's first run on; what it \
+             took on top while it worked is left out.",
+            parts.join(", ")
+        )
+    })
 }
 
 /// What can't be told for want of a baseline, and how to give one.
@@ -169,8 +194,8 @@ pub(super) fn missing(told: &Told) -> Vec<String> {
         let has = if without.len() == 1 { "has" } else { "have" };
         let what = if told.saving.is_some() { "" } else { ", so no saving can be told" };
         out.push(format!(
-            "{} {has} no baseline{what}. If it was a daemon, say what it held: `ebb report --before {first}=SIZE`; \
-             `ebb audit --write` measures it before it becomes a job.",
+            "{} {has} no baseline{what}. If it was a daemon, say what it held: \
+             `ebb report --before {first}=SIZE`; `ebb audit --write` measures it before it becomes a job.",
             named(&without)
         ));
     }

@@ -32,7 +32,7 @@ const RUN_COLUMNS: [Column; 5] = [
 ];
 
 /// All of it, each line ended.
-pub(super) fn overview(told: &Told, moment: &Moment, look: Look) -> String {
+pub(in crate::cli) fn overview(told: &Told, moment: &Moment, look: Look) -> String {
     let period = format!("{} to now, {}", moment.stamp(told.from.timestamp()), span(told));
     let mut text = format!("{}\n", look.paint(QUIET, &period));
     let style = match &told.saving {

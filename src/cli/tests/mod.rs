@@ -8,6 +8,7 @@ mod history;
 mod logs;
 mod next;
 mod others;
+mod report;
 mod run_now;
 mod status;
 mod usage;

@@ -29,7 +29,8 @@ pub(super) fn cards(told: &Told, colours: &[String]) -> String {
     let more = match more {
         0 => String::new(),
         more => format!(
-            "<p class=\"quiet\">{} more have no picture here; <code>ebb history JOB --curve</code> draws theirs.</p>",
+            "<p class=\"quiet\">{} more have no picture here; \
+             <code>ebb history JOB --curve</code> draws theirs.</p>",
             counted(more as u64, "job")
         ),
     };
@@ -80,7 +81,8 @@ fn card(number: usize, job: &JobTold, class: &str) -> String {
     .drawn(&picture);
     let limit_class = if drawn.is_some() { " drawn" } else { "" };
     format!(
-        "<article class=\"card {class}\"><h3>{}</h3><p class=\"quiet\">peak {peak} · <span class=\"limit-told{limit_class}\">{told}</span></p>{svg}</article>",
+        "<article class=\"card {class}\"><h3>{}</h3><p class=\"quiet\">peak {peak} · \
+         <span class=\"limit-told{limit_class}\">{told}</span></p>{svg}</article>",
         text(&job.job)
     )
 }

@@ -76,10 +76,13 @@ impl Frame<'_> {
         let mut time = String::new();
         self.label_time(&mut time);
         format!(
-            "<div class=\"chart\"><svg class=\"scale\" width=\"100%\" height=\"{whole}\" aria-hidden=\"true\">{scale}</svg>\
-             <svg class=\"plot\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" width=\"100%\" height=\"{whole}\">\
+            "<div class=\"chart\"><svg class=\"scale\" width=\"100%\" height=\"{whole}\" \
+             aria-hidden=\"true\">{scale}</svg>\
+             <svg class=\"plot\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" width=\"100%\" \
+             height=\"{whole}\">\
              <title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>{grid}\
-             <svg y=\"{ABOVE}\" width=\"100%\" height=\"{height}\" viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" \
+             <svg y=\"{ABOVE}\" width=\"100%\" height=\"{height}\" viewBox=\"0 0 1000 1000\" \
+             preserveAspectRatio=\"none\" \
              class=\"shapes\">{picture}</svg>{time}</svg></div>",
             text(&self.title),
             text(&self.desc)

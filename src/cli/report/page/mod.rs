@@ -20,7 +20,7 @@ use html::text;
 const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
-pub(super) fn page(told: &Told, moment: &Moment) -> String {
+pub(in crate::cli) fn page(told: &Told, moment: &Moment) -> String {
     let colours = pictures::colours(told);
     let host = told.host.name.as_deref().unwrap_or("this host");
     let stamp = |at: crate::clock::Wall| moment.stamp(at.timestamp());
@@ -33,7 +33,8 @@ pub(super) fn page(told: &Told, moment: &Moment) -> String {
             "curves",
             "The runs of each job",
             &format!(
-                "<p>Anonymous memory and swap from start to end. The bold line is the largest run, faint ones are the newest.</p>{}",
+                "<p>Anonymous memory and swap from start to end. The bold line is the largest run, \
+                 faint ones are the newest.</p>{}",
                 curves::cards(told, &colours)
             ),
         ),
@@ -48,7 +49,8 @@ pub(super) fn page(told: &Told, moment: &Moment) -> String {
     ];
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{}\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{} · ebb report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}\n</main>\n\
          <footer>made by ebb {} on {} · {}</footer>\n</body>\n</html>\n",
         file::MARK,
@@ -73,7 +75,8 @@ fn header(told: &Told, host: &str, period: &str) -> String {
     };
     let lead = text(&format!("{} in {}.", sentences::compared(told), span(told)));
     format!(
-        "<header><p class=\"quiet\">ebb report · {} · {}</p><h1>{title}</h1><p class=\"lead\">{lead}</p><dl class=\"figures\">{}</dl></header>",
+        "<header><p class=\"quiet\">ebb report · {} · {}</p><h1>{title}</h1>\
+         <p class=\"lead\">{lead}</p><dl class=\"figures\">{}</dl></header>",
         text(host),
         text(period),
         figures(told)
@@ -85,12 +88,18 @@ fn header(told: &Told, host: &str, period: &str) -> String {
     )
 }
 
+/// From so many MB-hours on they are shown as GB-hours where they stand large.
+const GB_HOURS_FROM: f64 = 100_000.0;
+
 /// What is looked for first: a name, a figure, a note.
 fn figures(told: &Told) -> Vec<(&'static str, String, String)> {
     let mut out = Vec::new();
     if let Some(saving) = &told.saving {
-        out.push(("Before", mb_hours(saving.before_mb_hours), "MB-hours, as daemons".to_owned()));
-        out.push(("Now", mb_hours(saving.used_mb_hours), "MB-hours, as jobs".to_owned()));
+        // Two figures that are to be compared have one unit, and fit beside each other.
+        let (part, unit) =
+            if saving.before_mb_hours < GB_HOURS_FROM { (1.0, "MB-hours") } else { (1024.0, "GB-hours") };
+        out.push(("Before", mb_hours(saving.before_mb_hours / part), format!("{unit}, as daemons")));
+        out.push(("Now", mb_hours(saving.used_mb_hours / part), format!("{unit}, as jobs")));
         out.push((
             "Held at rest",
             size(saving.before_bytes),
@@ -101,17 +110,15 @@ fn figures(told: &Told) -> Vec<(&'static str, String, String)> {
         out.push(("Used", mb_hours(told.used.mb_hours), "MB-hours".to_owned()));
         out.push(("Held at most", size(told.host.peak_bytes), "at once".to_owned()));
     }
+    let grouped = |count: u64| super::figures::grouped(&count.to_string());
     let good = told.outcomes.get("success").copied().unwrap_or(0);
-    out.push((
-        "Runs",
-        super::figures::grouped(&(told.used.runs + told.used.alive).to_string()),
-        format!("{good} ended well"),
-    ));
+    let runs = told.used.runs + told.used.alive;
+    out.push(("Runs", grouped(runs), format!("{} ended well", grouped(good))));
     let waits = match told.waits.runs {
         0 => "none waited".to_owned(),
         runs => format!("{} waited", counted(runs, "run")),
     };
-    out.push(("Killed for memory", told.oom_kills.runs.to_string(), waits));
+    out.push(("Killed for memory", grouped(told.oom_kills.runs), waits));
     out
 }
 

@@ -48,6 +48,7 @@ pub(super) fn grain(told: &Told) -> String {
 /// What daemons held and what runs held, on one scale; nothing where there is no baseline.
 pub(super) fn before_and_after(told: &Told, moment: &Moment) -> String {
     let Some(saving) = &told.saving else { return String::new() };
+    let (was, is) = (size(saving.before_bytes), size(saving.peak_bytes));
     let (from, to) = (told.from.0, told.to.0);
     let top = top_above(saving.before_bytes.max(saving.peak_bytes));
     let mut starts: Vec<(i64, u64)> = told
@@ -72,9 +73,9 @@ pub(super) fn before_and_after(told: &Told, moment: &Moment) -> String {
     );
     Frame {
         id: "before-after",
-        title: format!("Memory before and after: {} all of the time, against at most {}", size(saving.before_bytes), size(saving.peak_bytes)),
-        desc: "The shaded area is what the daemons held at rest from the first run of each job on. The solid columns are what the \
-               runs of the same jobs held; between them nothing was held."
+        title: format!("Memory before and after: {was} all of the time, against at most {is}"),
+        desc: "The shaded area is what the daemons held at rest from the first run of each job on. \
+               The solid columns are what the runs of the same jobs held; between them nothing was held."
             .to_owned(),
         height: HEIGHT,
         top,

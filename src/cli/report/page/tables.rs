@@ -10,7 +10,7 @@ use super::html::text;
 use super::pictures::class;
 
 /// Jobs that have a row; the others are counted.
-const ROWS: usize = 100;
+const ROWS: usize = 50;
 
 /// A cell, already escaped.
 struct Cell {
