@@ -321,12 +321,14 @@ pub const PRESSURE_RELEASE_PART: u32 = 3;
 
 /// Shortest and longest `--for` of `ebb audit`, in milliseconds; others are a mistake in its usage.
 pub const AUDIT_WINDOW_RANGE_MS: std::ops::RangeInclusive<u64> = 500..=86_400_000;
-/// Shortest and longest pause between two looks of an audit, in milliseconds; a twentieth of its window in between.
+/// Shortest and longest pause between two looks of an audit, in milliseconds; a sixtieth of its window in between.
 pub const AUDIT_PAUSE_RANGE_MS: std::ops::RangeInclusive<u64> = 50..=1_000;
 /// A process with less anonymous memory than this, in bytes, is looked at only at the beginning and the end of an audit.
 pub const AUDIT_PULSE_MIN: u64 = 1024 * 1024;
 /// A finding is worth its words from so many bytes on, which a change would give back; what is smaller is not named.
 pub const AUDIT_WORTH_MIN: u64 = 8 * 1024 * 1024;
+/// The same of a library's files in memory: its heap, which nobody can tell from outside, comes on top.
+pub const AUDIT_LIBRARY_MIN: u64 = 4 * 1024 * 1024;
 /// CPU time, in thousandths of one CPU, up to which a service does hardly anything.
 pub const AUDIT_IDLE_MILLI: u64 = 10;
 /// The same for one that was seen to wake at an interval, and for workers together: one process could do it all.
@@ -341,10 +343,12 @@ pub const AUDIT_GROWTH_MIN: u64 = 1024 * 1024;
 pub const AUDIT_GROWTH_SINCE_MIN: u64 = 4 * 1024 * 1024;
 /// Shortest interval, in milliseconds, that `ebb audit --write` writes into a job file; a shorter one stands there as a comment.
 pub const AUDIT_EVERY_MIN_MS: u64 = 10_000;
-/// Earlier figures of a service that are kept; the oldest beyond them go.
+/// The earlier audit has to be so long ago, in milliseconds, where it is the only one: two looks are a difference, not a trend.
+pub const AUDIT_SINCE_MIN_MS: u64 = 600_000;
+/// Earlier figures of a process that are kept, the first among them; the oldest behind it go.
 pub const AUDIT_REMEMBERED_MAX: usize = 16;
-/// Services of which earlier figures are kept; those seen longest ago go.
-pub const AUDIT_REMEMBERED_SERVICES_MAX: usize = 1_000;
+/// Processes of which earlier figures are kept; those seen longest ago go.
+pub const AUDIT_REMEMBERED_PROCESSES_MAX: usize = 4_000;
 /// Largest file of earlier figures, in bytes; a larger one is not read, and is written anew.
 pub const AUDIT_REMEMBERED_FILE_MAX: u64 = 4 * 1024 * 1024;
 /// Sources of one service that an audit searches for what they import, and as much of each, in bytes.

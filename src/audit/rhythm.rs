@@ -16,19 +16,27 @@ const SLACK_PART: u64 = 4;
 /// that follow each other are one wake-up. Needs three wake-ups, evenly apart, with rest in between.
 #[must_use]
 pub fn of(looks: &[(u64, bool)]) -> Option<Rhythm> {
-    let begins: Vec<u64> =
-        looks.windows(2).filter(|pair| pair[1].1 && !pair[0].1).map(|pair| pair[1].0).collect();
-    let apart: Vec<u64> = begins.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    if apart.len() < 2 {
+    // When it was seen, and how much earlier it may have been.
+    let begins: Vec<(u64, u64)> = looks
+        .windows(2)
+        .filter(|pair| pair[1].1 && !pair[0].1)
+        .map(|pair| (pair[1].0, pair[1].0 - pair[0].0))
+        .collect();
+    let (from, to) = (begins.first()?.0, begins.last()?.0);
+    let count = begins.len() as u64 - 1;
+    if count < 2 {
         return None;
     }
-    let (from, to) = (begins.first()?, begins.last()?);
-    let every_ms = (to - from) / apart.len() as u64;
-    // A wake-up is seen at the look after it: up to a pause late.
-    let pause = looks.windows(2).map(|pair| pair[1].0 - pair[0].0).max()?;
-    let slack = every_ms / SLACK_PART + pause;
-    let is_even = apart.iter().all(|apart| apart.abs_diff(every_ms) <= slack);
-    (is_even && every_ms >= 2 * pause).then_some(Rhythm { every_ms, wakes: begins.len() })
+    let every_ms = (to - from) / count;
+    let is_even = begins.windows(2).all(|pair| {
+        let ((before, early), (after, also_early)) = (pair[0], pair[1]);
+        (after - before).abs_diff(every_ms) <= every_ms / SLACK_PART + early.max(also_early)
+    });
+    let mut pauses: Vec<u64> = looks.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    pauses.sort_unstable();
+    // What comes as often as the looks can't be told from what never rests.
+    let is_seen_to_rest = every_ms >= 2 * pauses[pauses.len() / 2];
+    (is_even && is_seen_to_rest).then_some(Rhythm { every_ms, wakes: begins.len() })
 }
 
 #[cfg(test)]
@@ -47,6 +55,12 @@ mod tests {
         assert_eq!(seen("..x....x....x...."), Some((500, 3)));
         assert_eq!(seen("..xx...xx...x...."), Some((500, 3)), "a piece of work may take a while");
         assert_eq!(seen(".x.....x....x.....x"), Some((566, 4)), "a look late");
+        let late =
+            [(0, false), (50, true), (100, false), (400, false), (550, true), (600, false), (900, true)];
+        assert_eq!(
+            of(&[&late[..], &[(950, false), (1_400, true)]].concat()).map(|it| it.every_ms),
+            Some(450)
+        );
     }
 
     #[test]

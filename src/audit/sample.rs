@@ -7,6 +7,7 @@ use crate::sys::processes::memory::Memory;
 use crate::sys::processes::pulse::Pulse;
 
 use super::libraries::Library;
+use super::remembered::Point;
 
 /// A host, over a window.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +47,8 @@ pub struct Watched {
     pub libraries: Vec<Library>,
     /// What is known of its Python, if it is one.
     pub python: Option<Python>,
+    /// What it held at earlier audits, the oldest first.
+    pub earlier: Vec<Point>,
 }
 
 /// The Python that a process runs on.

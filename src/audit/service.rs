@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::place::{self, Place};
 use super::program::{self, Interpreter};
-use super::remembered::Point;
 use super::{Observation, Watched};
 
 /// What the processes of a service have in common.
@@ -28,8 +27,6 @@ pub struct Service<'a> {
     pub members: Vec<&'a Watched>,
     /// Whether processes of other services are children of its own: it is what starts them.
     pub starts_others: bool,
-    /// What it held at earlier audits, as long as its main process is the same; the oldest first.
-    pub earlier: Vec<Point>,
 }
 
 /// All services, the one that holds most first.
@@ -50,7 +47,7 @@ pub fn services(seen: &Observation) -> Vec<Service<'_>> {
     for (kind, mut members) in groups {
         members.sort_by_key(|one| (one.process.start_ticks, one.process.pid));
         let starts_others = members.iter().any(|one| starters.contains(&one.process.pid));
-        let mut service = Service { kind, name: String::new(), members, starts_others, earlier: Vec::new() };
+        let mut service = Service { kind, name: String::new(), members, starts_others };
         service.name = service.called();
         services.push(service);
     }

@@ -23,10 +23,14 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     since(service, window).or_else(|| within(service, window))
 }
 
-/// Growth within the window, each look at all of its processes that were there all the time.
+/// Growth within the window, each look at all of its processes that were there all the time. What has just started builds
+/// itself up.
 fn within(service: &Service<'_>, window: Window) -> Option<Finding> {
-    let looks = service.members.iter().map(|one| one.pulses.len()).max()?;
-    let whole = || service.members.iter().filter(|one| one.pulses.len() == looks && looks > 3);
+    let looks = service.members.iter().map(|one| one.pulses.len()).max().filter(|looks| *looks > 3)?;
+    let whole = || {
+        let has_begun = |one: &&&Watched| one.pulses.len() == looks && one.age_ms >= 2 * window.ms;
+        service.members.iter().filter(has_begun)
+    };
     let sums: Vec<u64> = (0..looks).map(|at| whole().map(|one| one.pulses[at].1.anon).sum::<u64>()).collect();
     let (from, to): (u64, u64) =
         (whole().map(|one| one.anon_before).sum(), whole().map(|one| Watched::anon(one)).sum());
@@ -36,10 +40,8 @@ fn within(service: &Service<'_>, window: Window) -> Option<Finding> {
         let at = |part: usize| sums.get(part * (looks - 1) / 3).copied().unwrap_or(0);
         at(part + 1).saturating_sub(at(part))
     };
-    let is_steady = looks > 3 && (0..3).all(|part| third(part) >= grown / THIRD_PART);
-    // What has just started builds itself up.
-    let has_begun = service.age_ms() >= 2 * window.ms;
-    let is_growing = has_begun && grown >= limits::AUDIT_GROWTH_MIN.max(from / NOISE_PART);
+    let is_steady = (0..3).all(|part| third(part) >= grown / THIRD_PART);
+    let is_growing = grown >= limits::AUDIT_GROWTH_MIN.max(from / NOISE_PART);
     if !is_growing || !is_steady || given_back > grown / GIVEN_BACK_PART {
         return None;
     }
@@ -48,27 +50,28 @@ fn within(service: &Service<'_>, window: Window) -> Option<Finding> {
     Some(finding(confidence, from, to, window.ms, 0))
 }
 
-/// Growth since earlier audits that saw the same process.
+/// Growth since earlier audits that saw the same process, of the one that has grown most.
 fn since(service: &Service<'_>, window: Window) -> Option<Finding> {
-    let now = service.anon();
-    let mut points: Vec<u64> = service.earlier.iter().map(|point| point.anon_bytes).collect();
-    let first = service.earlier.first()?;
-    points.push(now);
-    // Each audit has found more than the one before.
-    let is_steady = points.windows(2).all(|pair| pair[1] > pair[0]);
-    let grown = now.checked_sub(first.anon_bytes)?;
-    let over_ms = u64::try_from(window.now_ms - first.at_ms).ok().filter(|ms| *ms > 0)?;
-    if !is_steady || grown < limits::AUDIT_GROWTH_SINCE_MIN.max(first.anon_bytes / NOISE_SINCE_PART) {
-        return None;
-    }
     const DAY_MS: u64 = 86_400_000;
-    let audits = service.earlier.len();
+    let grown = service.members.iter().filter_map(|one| {
+        let first = one.earlier.first()?;
+        let points: Vec<u64> = one.earlier.iter().map(|point| point.anon_bytes).chain([one.anon()]).collect();
+        // Each audit has found more than the one before.
+        let is_steady = points.windows(2).all(|pair| pair[1] > pair[0]);
+        let grown = one.anon().checked_sub(first.anon_bytes)?;
+        let is_more = grown >= limits::AUDIT_GROWTH_SINCE_MIN.max(first.anon_bytes / NOISE_SINCE_PART);
+        let over_ms = u64::try_from(window.now_ms - first.at_ms).ok()?;
+        let is_trend = one.earlier.len() > 1 || over_ms >= limits::AUDIT_SINCE_MIN_MS;
+        (is_steady && is_more && is_trend).then_some((grown, over_ms, *one))
+    });
+    let (grown, over_ms, one) = grown.max_by_key(|(grown, _, _)| *grown)?;
+    let audits = one.earlier.len();
     let confidence = match audits {
         4.. if over_ms >= DAY_MS => Confidence::High,
         2.. if over_ms >= limits::AUDIT_YOUNG_MS => Confidence::Medium,
         _ => Confidence::Low,
     };
-    Some(finding(confidence, first.anon_bytes, now, over_ms, audits))
+    Some(finding(confidence, one.anon() - grown, one.anon(), over_ms, audits))
 }
 
 fn finding(confidence: Confidence, from_bytes: u64, to_bytes: u64, over_ms: u64, audits: usize) -> Finding {
@@ -131,28 +134,25 @@ mod tests {
     fn audits_that_find_more_each_time_add_up() {
         let found = |earlier_mib: &[u64], apart_ms: i64| {
             let mut seen = Seen::over(60_000);
-            seen.add(10, 1, "/usr/bin/python3", "python3 /srv/web.py").mib(100);
+            let one = seen.add(10, 1, "/usr/bin/python3", "python3 /srv/web.py").mib(100);
+            let ago = |audits: usize| minute().now_ms - i64::try_from(audits).unwrap() * apart_ms;
+            let point = |(at, mib): (usize, &u64)| Point {
+                at_ms: ago(earlier_mib.len() - at),
+                anon_bytes: mib * MIB,
+            };
+            one.earlier = earlier_mib.iter().enumerate().map(point).collect();
+            // A younger one beside it, which nobody has seen before.
+            seen.add(11, 10, "/usr/bin/python3", "python3 /srv/web.py").group(10).mib(90);
             let host = seen.host();
-            let mut service = first(&host);
-            let count = i64::try_from(earlier_mib.len()).unwrap();
-            let at = |index: usize| minute().now_ms - (count - i64::try_from(index).unwrap()) * apart_ms;
-            service.earlier = earlier_mib
-                .iter()
-                .enumerate()
-                .map(|(index, mib)| Point { at_ms: at(index), anon_bytes: mib * MIB })
-                .collect();
-            find(&service, minute()).map(|finding| finding.confidence)
+            find(&first(&host), minute()).map(|finding| finding.confidence)
         };
-        assert_eq!(
-            found(&[90], 60_000),
-            Some(Confidence::Low),
-            "two looks are a difference, not yet a trend"
-        );
+        assert_eq!(found(&[90], 3_600_000), Some(Confidence::Low), "a difference, not yet a trend");
         assert_eq!(found(&[80, 90], 3_600_000), Some(Confidence::Medium));
         assert_eq!(found(&[60, 70, 80, 90], 86_400_000), Some(Confidence::High));
         assert_eq!(found(&[80, 95, 90], 3_600_000), None, "it came back once");
+        assert_eq!(found(&[90], 60_000), None, "a moment ago");
         assert_eq!(found(&[98], 3_600_000), None);
         assert_eq!(found(&[120], 3_600_000), None);
-        assert_eq!(found(&[90], -60_000), None, "the clock was set back");
+        assert_eq!(found(&[90], -3_600_000), None, "the clock was set back");
     }
 }

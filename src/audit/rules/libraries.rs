@@ -31,7 +31,7 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     let is_unused = |library: &Library| !window.is_touched || library.used_bytes <= library.bytes / USED_PART;
     let mut libraries: Vec<Library> = all
         .into_values()
-        .filter(|library| library.bytes >= limits::AUDIT_WORTH_MIN && is_unused(library))
+        .filter(|library| library.bytes >= limits::AUDIT_LIBRARY_MIN && is_unused(library))
         .collect();
     libraries.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     if libraries.is_empty() {

@@ -4,8 +4,8 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::audit::Service;
-use crate::audit::remembered::{Point, Remembered};
+use crate::audit::Watched;
+use crate::audit::remembered::Remembered;
 use crate::limits;
 use crate::places::Places;
 use crate::sys::proc;
@@ -34,15 +34,12 @@ impl Earlier {
         Self { remembered: Remembered::read(&text, &proc::boot_id().unwrap_or_default()), path }
     }
 
-    /// What earlier audits saw of a service.
-    pub(super) fn points(&self, service: &Service<'_>) -> Vec<Point> {
-        self.remembered.points(service)
-    }
-
-    /// Adds what this one has seen; of services that are large enough to be worth a word.
-    pub(super) fn add<'a>(&mut self, services: impl Iterator<Item = &'a Service<'a>>, at_ms: i64) {
-        for service in services.filter(|service| service.anon() >= limits::AUDIT_PULSE_MIN) {
-            self.remembered.add(service, at_ms);
+    /// Tells each process what earlier audits saw of it, and adds what this one has seen.
+    pub(super) fn meet(&mut self, processes: &mut [Watched], at_ms: i64) {
+        // Smaller ones have nothing to grow from, and those that were not looked at hold nothing.
+        for one in processes.iter_mut().filter(|one| one.anon() >= limits::AUDIT_PULSE_MIN) {
+            one.earlier = self.remembered.points(&one.process);
+            self.remembered.add(one, at_ms);
         }
     }
 

@@ -33,23 +33,20 @@ const WIDTH: u16 = 110;
 pub(super) fn run(args: &args::Audit, screen: &mut Screen) -> Done {
     let wish = Wish { window_ms: args.window_ms, is_touched: args.touch, service: args.service.as_deref() };
     let has_terminal = screen.err_look.width.is_some();
-    let seen = watch::look(wish, |passed| progress(passed, args.window_ms, has_terminal, screen))
+    let mut seen = watch::look(wish, |passed| progress(passed, args.window_ms, has_terminal, screen))
         .map_err(|error| Failure::system("the processes of this host can't be looked at", &error))?;
     if has_terminal {
         write!(screen.err, "\r\u{1b}[K")?;
     }
     if let Some(word) = args.service.as_ref().filter(|_| seen.wanted.is_empty()) {
-        let hidden = if seen.hidden > 0 { "; root sees those of others too" } else { "" };
-        return Err(Failure::Usage(format!(
-            "no service has `{word}` in its name, and no process of one that pid: `ebb audit --all` shows all{hidden}"
-        )));
+        return Err(nothing(word, seen.hidden));
     }
     let now = Timestamp::now();
     let now_ms = now.as_millisecond();
     let mut earlier = earlier::Earlier::open(args.state.as_deref());
-    let mut judged = judge(&seen, &earlier, now_ms);
+    earlier.meet(&mut seen.observation.processes, now_ms);
+    let mut judged = judge(&seen, now_ms);
     judged.retain(|one| one.service.members.iter().any(|it| seen.wanted.contains(&it.process.pid)));
-    earlier.add(judged.iter().map(|one| &one.service), now_ms);
     let remembered = earlier.save();
     let written = args.write.as_ref().map(|dir| write::all(dir, &judged, &seen, now)).transpose()?;
     if args.json {
@@ -65,9 +62,20 @@ pub(super) fn run(args: &args::Audit, screen: &mut Screen) -> Done {
     Ok(exit::OK)
 }
 
-fn judge<'a>(seen: &'a Seen, earlier: &earlier::Earlier, now_ms: i64) -> Vec<Judged<'a>> {
-    let judge = |mut service: crate::audit::Service<'a>| {
-        service.earlier = earlier.points(&service);
+/// Why there is nothing to say of what was asked for.
+fn nothing(word: &str, hidden: u64) -> Failure {
+    if hidden > 0 {
+        return Failure::NotAllowed(format!(
+            "the memory of `{word}` is hidden from this user: a service of another user needs root"
+        ));
+    }
+    Failure::Usage(format!(
+        "no service has `{word}` in its name, and no process of one that pid: `ebb audit --all` shows all"
+    ))
+}
+
+fn judge(seen: &Seen, now_ms: i64) -> Vec<Judged<'_>> {
+    let judge = |service| {
         let mut findings = findings(&service, &seen.observation, now_ms);
         findings.sort_by_key(|finding| std::cmp::Reverse((finding.saves_bytes, finding.confidence)));
         Judged { service, findings }

@@ -62,7 +62,7 @@ pub(super) fn look(wish: Wish<'_>, mut tell: impl FnMut(u64)) -> io::Result<Seen
         served.add_namespace(process);
     }
     let pauses = limits::AUDIT_PAUSE_RANGE_MS;
-    let pause = (wish.window_ms / 20).clamp(*pauses.start(), *pauses.end());
+    let pause = (wish.window_ms / 60).clamp(*pauses.start(), *pauses.end());
     served.look();
     loop {
         let now = passed();
@@ -90,28 +90,35 @@ pub(super) fn look(wish: Wish<'_>, mut tell: impl FnMut(u64)) -> io::Result<Seen
     Ok(seen)
 }
 
-/// The first look: who is there, what they hold, and which of them are asked for.
+/// The first look: who is there, and of those that are asked for, what they hold. A look at memory waits for whoever
+/// is just changing it, so that nobody else's is looked at.
 fn begin(wish: Wish<'_>) -> io::Result<Seen> {
     let own = i32::try_from(std::process::id()).unwrap_or(0);
     let mut seen = Seen::default();
     seen.observation.is_touched = wish.is_touched;
     seen.observation.own_cgroup = processes::look(own).map(|process| process.cgroup).unwrap_or_default();
     for pid in proc::pids()?.into_iter().filter(|pid| *pid != own) {
-        let Ok(process) = processes::look(pid) else { continue };
-        match memory::look(pid) {
-            Ok(memory) => {
-                let anon_before = memory.anon + memory.swap;
-                let watched = Watched { process, memory, anon_before, ..Watched::default() };
-                seen.observation.processes.push(watched);
-            }
-            // Kernel threads and zombies have none; of others it is a secret.
-            Err(error) => seen.hidden += u64::from(error.kind() == io::ErrorKind::PermissionDenied),
-        }
+        let process = processes::look(pid);
+        seen.observation.processes.extend(process.map(|process| Watched { process, ..Watched::default() }));
     }
-    seen.wanted = match wish.service {
-        None => seen.observation.processes.iter().map(|one| one.process.pid).collect(),
-        Some(word) => chosen(&seen.observation, word),
-    };
+    let chosen = wish.service.map(|word| chosen(&seen.observation, word));
+    let (mut hidden, mut wanted) = (0, HashSet::new());
+    seen.observation.processes.retain_mut(|one| {
+        let pid = one.process.pid;
+        if chosen.as_ref().is_some_and(|chosen| !chosen.contains(&pid)) {
+            return true;
+        }
+        match memory::look(pid) {
+            Ok(memory) => (one.memory, one.anon_before) = (memory, memory.anon + memory.swap),
+            // Kernel threads and zombies have none; of others it is a secret.
+            Err(error) => {
+                hidden += u64::from(error.kind() == io::ErrorKind::PermissionDenied);
+                return false;
+            }
+        }
+        wanted.insert(pid)
+    });
+    (seen.hidden, seen.wanted) = (hidden, wanted);
     Ok(seen)
 }
 

@@ -1,5 +1,6 @@
 //! What several guarantees need to look at or to lay out beside the harness itself.
 
+pub(crate) mod audited;
 pub(crate) mod gate;
 pub(crate) mod past;
 pub(crate) mod proc;
