@@ -12,6 +12,7 @@ if sys.version_info < (3, 11):
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -76,7 +77,7 @@ def measure(options: argparse.Namespace, runtime: Path, children: Children) -> b
 
 def _run(technique: Technique, bench: Bench, runs: int) -> report.Result:
     """Both sides in turn, so that what else the machine does meets both alike."""
-    bench.progress.step(technique.rows[0].label.partition(" (")[0] + " ...")
+    bench.progress.step(technique.rows[0].label.rpartition(",")[0] + " ...")
     before: list[Facts] = []
     after: list[Facts] = []
     figure = technique.rows[0].figure
@@ -125,7 +126,7 @@ def _options() -> argparse.Namespace:
         "--small", action="store_true", help="a few rows: the same answers, no fair figures"
     )
     parser.add_argument("--prepare", action="store_true", help="make the venv and end")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, for programs")
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="all figures, for programs")
     parser.add_argument(
         "--venv", type=_absolute, metavar="DIR", help="one that has all libraries, used as it is"
     )
@@ -148,11 +149,18 @@ def _absolute(text: str) -> Path:
     return Path(text).absolute()
 
 
+def _new_file(text: str) -> Path:
+    """Known before minutes are spent on what is to be written there."""
+    path = Path(text).absolute()
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"can't write {text}: name a file in a folder of yours")
+    return path
+
+
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of runs; write 1 or more")
+    return int(text)
 
 
 if __name__ == "__main__":
