@@ -241,6 +241,13 @@ pub const CURVE_POINTS_MAX: usize = 256;
 pub const CURVE_SLICE_MIN_MS: u64 = 20;
 /// Most runs of one `ebb measure`; more are a mistake in its usage.
 pub const MEASURE_RUNS_MAX: u32 = 1_000;
+/// Largest file that `ebb measure --baseline` reads, in bytes: [`MEASURE_RUNS_MAX`] runs take about half a megabyte. What is
+/// behind that is not read, and the file is refused.
+pub const MEASURE_FILE_MAX: u64 = 16 * 1024 * 1024;
+/// Most packages of an import bill that are shown; the others are summed up in a line, and --json has all.
+pub const MEASURE_PACKAGES_SHOWN: usize = 20;
+/// Most processes of Python that are shown besides the dearest, a line each; --json has all.
+pub const MEASURE_BILLS_SHOWN: usize = 5;
 /// The longest pause between two looks of `ebb measure` at its run, in milliseconds; it is longer where a look takes more
 /// than a twentieth of it.
 pub const MEASURE_LOOK_MS: u64 = 20;

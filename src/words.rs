@@ -107,6 +107,20 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// A figure of a measured run that can be held to its baseline.
+    Figure {
+        /// Highest anonymous memory and swap.
+        PeakAnon = "peak-anon",
+        /// Highest memory with page cache.
+        PeakTotal = "peak-total",
+        /// CPU time.
+        Cpu = "cpu",
+        /// Time from start to end.
+        Wall = "wall",
+    }
+}
+
+vocabulary! {
     /// Why a trigger did not become a run of its own.
     SkipReason {
         /// A run of the job was under way and `overlap` says skip.

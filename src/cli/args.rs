@@ -10,9 +10,9 @@ use clap_complete::ArgValueCandidates as Offer;
 
 use super::offers;
 use crate::exit;
-use crate::job::Millis;
+use crate::job::{Millis, Percent};
 use crate::limits;
-use crate::words::{Accounting, Outcome};
+use crate::words::{Accounting, Figure, Outcome};
 
 const RUN_NOW: &str = "Start a run of a job now";
 
@@ -38,7 +38,8 @@ what is asked for by hand neither.";
 const MEASURE_HELP: &str = "\
 The program has the terminal, the input and the outputs to itself, and the figures follow on standard error. With --json \
 they are standard output, and what the program writes there goes to standard error. The exit code is the program's own, \
-128+n for signal n, 124 where its time was up, 127 where it is not there, and 126 where it can't be executed.";
+128+n for signal n, 124 where its time was up, 127 where it is not there, and 126 where it can't be executed; 1 where it succeeded and a \
+figure is above its baseline.";
 
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
@@ -231,9 +232,24 @@ pub(super) struct Measure {
     /// So many runs, one after the other; the figures are then the median, the least and the most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::MEASURE_RUNS_MAX)))]
     pub(super) runs: u32,
+    /// Keep what was measured in this file, as a baseline
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(super) save: Option<PathBuf>,
+    /// Compare with what --save has kept, and exit with 1 where a figure is higher than is allowed
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(super) baseline: Option<PathBuf>,
+    /// How much higher than its baseline a figure may be
+    #[arg(long, value_name = "PERCENT", default_value = "10%", requires = "baseline", value_parser = percent)]
+    pub(super) tolerance: Percent,
+    /// Hold this figure to its baseline: peak-anon, peak-total, cpu, wall [default: peak-anon]
+    #[arg(long, value_name = "FIGURE", requires = "baseline", value_parser = figure, add = Offer::new(offers::figures))]
+    pub(super) hold: Vec<Figure>,
     /// End a run that takes longer, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Millis>,
+    /// Show what each package costs that a program of Python imports
+    #[arg(long)]
+    pub(super) imports: bool,
     /// Count memory by this [default: the strongest that can be used here]
     #[arg(long, value_name = "NAME", value_parser = accounting, add = Offer::new(offers::accountings))]
     pub(super) accounting: Option<Accounting>,
@@ -356,6 +372,14 @@ fn instant(text: &str) -> Result<jiff::Timestamp, String> {
 
 fn duration(text: &str) -> Result<Millis, String> {
     text.parse().map_err(|e: crate::problem::TextProblem| e.to_string())
+}
+
+fn percent(text: &str) -> Result<Percent, String> {
+    text.parse().map_err(|e: crate::problem::TextProblem| e.to_string())
+}
+
+fn figure(text: &str) -> Result<Figure, String> {
+    text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
 }
 
 fn accounting(text: &str) -> Result<Accounting, String> {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::limits;
 use crate::protocol::{JobStatus, StatusReply};
-use crate::words::{Accounting, Outcome};
+use crate::words::{Accounting, Figure, Outcome};
 
 use super::failure::Failure;
 use super::target::Target;
@@ -42,6 +42,11 @@ pub(super) fn outcomes() -> Vec<Candidate> {
 /// What can count memory.
 pub(super) fn accountings() -> Vec<Candidate> {
     Accounting::ALL.iter().map(|accounting| Candidate::new(accounting.word())).collect()
+}
+
+/// What can be held to a baseline.
+pub(super) fn figures() -> Vec<Candidate> {
+    Figure::ALL.iter().map(|figure| Candidate::new(figure.word())).collect()
 }
 
 fn candidate(job: &JobStatus) -> Candidate {

@@ -1,6 +1,8 @@
 //! What single runs of any command cost, against each other and against a baseline. PURE.
 //! Knows nothing of how a run is started and looked at, nor of how figures are shown.
 
+mod baseline;
+mod imports;
 mod run;
 mod spread;
 
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Wall;
 use crate::words::Accounting;
 
+pub use baseline::{Compared, Comparison};
+pub use imports::{Bill, PROGRAM, Package};
 pub use run::Run;
 pub use spread::Spread;
 
@@ -36,6 +40,9 @@ pub struct Measured {
     pub runs: Vec<Run>,
     /// The figures of the runs that succeeded; of all, where none did.
     pub summary: Summary,
+    /// What imports cost in each process of Python, the dearest first (`--imports`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imports: Option<Vec<Bill>>,
 }
 
 /// Each figure over several runs.

@@ -12,6 +12,13 @@ use crate::clock::{Mono, Now, Wall};
 /// A wall timer that is armed for it never fires in practice and still reports when the clock is set.
 pub const FAR: Wall = Wall(9_000_000_000_000);
 
+/// How long the processor has worked for this thread (CLOCK_THREAD_CPUTIME_ID).
+#[must_use]
+pub fn worked() -> std::time::Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map_or_else(|_| std::time::Duration::ZERO, Into::into)
+}
+
 /// Both clocks: CLOCK_REALTIME and CLOCK_BOOTTIME, each rounded down to a millisecond.
 #[must_use]
 pub fn now() -> Now {

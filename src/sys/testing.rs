@@ -15,6 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::cgroup::{CgroupConfig, Ladder, Leaf};
 use super::child::{Exit, Reaped, reap};
+pub(crate) use super::clock::worked;
 use super::spawn::{ExecResult, Place, SpawnSpec, Spawned, spawn};
 
 /// Long enough for a busy machine, in milliseconds.
@@ -173,9 +174,4 @@ pub(crate) fn ladder(test: &str) -> Option<Arc<TestLadder>> {
 pub(crate) fn run_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// How long the processor has worked for this thread: what other tests take at the same time does not count.
-pub(crate) fn worked() -> Duration {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
 }

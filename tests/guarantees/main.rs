@@ -28,6 +28,7 @@ mod journal_output;
 mod leaving;
 mod limits;
 mod measure;
+mod measure_imports;
 mod memory;
 mod notify;
 mod oom;

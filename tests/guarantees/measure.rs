@@ -58,7 +58,7 @@ fn with_each(test: &str, check: impl Fn(&str)) {
 fn a_program_has_the_peak_that_it_had_by_each_accounting() {
     const NAME: &str = "measure::a_program_has_the_peak_that_it_had_by_each_accounting";
     // Held for a while and given back: the looks see it, and the curve comes down again.
-    const PROGRAM: &str = "import time\nx = bytearray(100 << 20)\ntime.sleep(0.3)\ndel x\ntime.sleep(0.2)\n";
+    const PROGRAM: &str = "import time\nx = bytearray(100 << 20)\ntime.sleep(0.6)\ndel x\ntime.sleep(0.2)\n";
     with_each(NAME, |accounting| {
         let words = ["--accounting", accounting, "--", "python3", "-c", PROGRAM];
         let figures = figures(&words);
@@ -68,9 +68,9 @@ fn a_program_has_the_peak_that_it_had_by_each_accounting() {
         assert!((100 * MIB..125 * MIB).contains(&peak), "{accounting}: {figures}");
         assert!(run["peak_total_bytes"].as_u64().unwrap() >= 100 * MIB, "{accounting}: {figures}");
         let wall = run["wall_us"].as_u64().unwrap();
-        assert!(wall >= 500_000, "{figures}");
+        assert!(wall >= 800_000, "{figures}");
         let points = run["curve"]["points"].as_str().unwrap();
-        assert!(points.len() > 5 && points.contains('z'), "{figures}");
+        assert!(points.len() > 5 && points.chars().any(|c| c >= 'v'), "{figures}");
         assert!(!figures["unseen"].as_str().unwrap().is_empty());
         assert_eq!(figures["summary"]["peak_anon_bytes"]["median"].as_u64(), Some(peak));
     });
@@ -110,7 +110,7 @@ for _ in range(3):
 for _ in range(3):
     os.read(ready[0], 1)
 import time
-time.sleep(0.3)
+time.sleep(0.8)
 os.close(go[1])
 for _ in range(3):
     os.wait()
@@ -183,5 +183,198 @@ fn without_root_and_without_a_daemon_a_run_is_measured() {
     assert!((100 * MIB..125 * MIB).contains(&peak), "{figures}");
     if figures["accounting"] == "process-tree" {
         assert!(figures["why"][0].as_str().is_some_and(|why| !why.is_empty()), "{figures}");
+    }
+}
+
+/// A program in a terminal of its own: what it shows once `keys` were typed after the word `ready`, and its exit code.
+fn in_terminal(words: &[&str], keys: &str) -> (String, i32) {
+    const DRIVER: &str = "\
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+seen, typed = b'', False
+while True:
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not piece:
+        break
+    seen += piece
+    if b'ready' in seen and not typed:
+        os.write(terminal, sys.argv[1].encode())
+        typed = True
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+    let mut driver = Command::new("timeout");
+    driver.args(["60", "python3", "-c", DRIVER, keys, env!("CARGO_BIN_EXE_ebb"), "measure"]).args(words);
+    let said = said(driver.stdin(Stdio::null()).env("NO_COLOR", "1"));
+    (said.out, said.code)
+}
+
+#[test]
+fn ctrl_c_reaches_the_program_and_the_figures_are_printed_all_the_same() {
+    // It says that it is ready once it waits for nothing but the signal.
+    const PROGRAM: &str = "\
+import signal, sys
+signal.signal(signal.SIGINT, lambda *_: sys.exit(5))
+print('ready', flush=True)
+while True:
+    signal.pause()
+";
+    let (shown, code) = in_terminal(&["--runs", "3", "--", "python3", "-c", PROGRAM], "\u{3}");
+    assert_eq!(code, 5, "{shown}");
+    assert!(shown.contains("exit-code 5") && shown.contains("peak-anon "), "{shown}");
+    assert!(!shown.contains("3 runs"), "the series has ended: {shown}");
+}
+
+#[test]
+fn a_signal_to_ebb_alone_is_handed_on() {
+    use std::io::BufRead as _;
+    const PROGRAM: &str = "\
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+print('ready', flush=True)
+signal.pause()
+";
+    let mut measured = command(&["--", "python3", "-c", PROGRAM]);
+    let mut child = measured.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(9), "{err}");
+    assert!(err.contains("exit-code 9") && err.contains("peak-anon "), "{err}");
+}
+
+#[test]
+fn what_takes_too_long_is_ended_and_so_is_what_is_left_behind() {
+    const NAME: &str = "measure::what_takes_too_long_is_ended_and_so_is_what_is_left_behind";
+    with_each(NAME, |accounting| {
+        let late =
+            measure(&["--json", "--accounting", accounting, "--timeout", "300ms", "--", "sleep", "600"]);
+        assert_eq!(late.code, 124, "{late:?}");
+        assert!(late.out.contains("\"outcome\":\"timeout\""), "{late:?}");
+        // One that forks twice and begins a session of its own, and nobody waits for.
+        let forgets = "(setsid sleep 600 & echo $! >&2) &\nwait\nexit 0";
+        let left = measure(&["--json", "--accounting", accounting, "--", "sh", "-c", forgets]);
+        let figures: Value = serde_json::from_str(&left.out).unwrap_or_else(|e| panic!("{e}: {left:?}"));
+        assert_eq!(figures["runs"][0]["leftover"], 1, "{left:?}");
+        let pid: i32 = left.err.trim().parse().unwrap();
+        assert!(!crate::harness::is_alive(pid), "{left:?}");
+    });
+}
+
+#[test]
+fn a_series_names_the_run_that_failed_and_exits_as_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = dir.path().join("count");
+    let script = format!("echo x >>{0}; [ $(wc -l <{0}) != 2 ] || exit 4", count.display());
+    let said = measure(&["--runs", "4", "--", "sh", "-c", &script]);
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(said.err.contains("1 failed (run 2: exit-code 4); the figures are of the others"), "{said:?}");
+    assert!(said.err.contains("MEDIAN"), "{said:?}");
+    let json = measure(&["--json", "--runs", "3", "--", "sh", "-c", &script]);
+    let figures: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(figures["runs"].as_array().unwrap().len(), 3);
+    let spread = &figures["summary"]["wall_us"];
+    let of = |name: &str| spread[name].as_u64().unwrap();
+    assert!(of("min") <= of("median") && of("median") <= of("max"), "{figures}");
+}
+
+/// A program that takes so much.
+fn taking(mib: u32) -> String {
+    format!("x = bytearray({mib} << 20)")
+}
+
+#[test]
+fn more_memory_than_the_baseline_allows_exits_with_1_and_shows_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("base.json");
+    let base = base.to_str().unwrap();
+    let program = dir.path().join("job.py");
+    let program = program.to_str().unwrap();
+    std::fs::write(program, taking(60)).unwrap();
+    let run = |words: &[&str]| measure(&[words, &["--", "python3", program]].concat());
+    let saved = run(&["--save", base, "--runs", "3"]);
+    assert_eq!(saved.code, 0, "{saved:?}");
+    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "no half file is left: {names:?}");
+
+    let same = run(&["--baseline", base]);
+    assert_eq!(same.code, 0, "{same:?}");
+    assert!(same.err.contains("within 10%") && !same.err.contains("regression"), "{same:?}");
+    std::fs::write(program, taking(90)).unwrap();
+    let more = run(&["--baseline", base, "--tolerance", "20%"]);
+    assert_eq!(more.code, 1, "{more:?}");
+    let side = more.err.lines().find(|line| line.starts_with("  peak-anon") && line.ends_with("regression"));
+    let cells: Vec<&str> = side.unwrap().split_whitespace().collect();
+    assert!(cells[1].ends_with('M') && cells[2].ends_with('M') && cells[3].starts_with('+'), "{more:?}");
+    assert!(more.err.contains("ebb: regression: peak-anon is "), "{more:?}");
+    assert_eq!(run(&["--baseline", base, "--tolerance", "100%"]).code, 0, "as much is allowed");
+    let json = run(&["--baseline", base, "--json", "--hold", "peak-total"]);
+    let figures: Value = serde_json::from_str(&json.out).unwrap();
+    let regressed: Vec<_> = figures["comparison"]["figures"].as_array().unwrap().iter().collect();
+    let of = |name: &str| regressed.iter().find(|one| one["figure"] == name).unwrap();
+    assert_eq!((json.code, &of("peak-total")["is_regression"]), (1, &Value::Bool(true)), "{figures}");
+    assert_eq!(of("peak-anon")["is_held"], Value::Bool(false), "{figures}");
+
+    std::fs::write(program, "raise SystemExit(3)").unwrap();
+    let failed = run(&["--baseline", base, "--save", base]);
+    assert_eq!(failed.code, 3, "the program's own: {failed:?}");
+    assert!(failed.err.contains("is not written, since no run succeeded"), "{failed:?}");
+    std::fs::write(program, taking(60)).unwrap();
+    assert_eq!(run(&["--baseline", base]).code, 0, "and the file is as it was");
+}
+
+#[test]
+fn a_baseline_of_something_else_is_warned_of_and_one_that_is_not_there_keeps_from_running() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (base, ran) = (at("base.json"), at("ran"));
+    let absent = measure(&["--baseline", &base, "--", "touch", &ran]);
+    assert!(absent.code == 2 && absent.err.contains("--save"), "{absent:?}");
+    let nowhere = measure(&["--save", &at("no/base.json"), "--", "touch", &ran]);
+    assert!(nowhere.code == 2 && nowhere.err.contains("there is no directory"), "{nowhere:?}");
+    assert!(!std::path::Path::new(&ran).exists());
+
+    let by_hand = ["--accounting", "process-tree"];
+    assert_eq!(measure(&[&by_hand[..], &["--save", &base, "--", "true"]].concat()).code, 0);
+    let text = std::fs::read_to_string(&base).unwrap().replace("process-tree", "cgroup-v2");
+    std::fs::write(&base, text).unwrap();
+    let other = measure(
+        &[&by_hand[..], &["--baseline", &base, "--tolerance", "100%", "--", "sh", "-c", ":"]].concat(),
+    );
+    assert!(other.err.contains("the baseline is of another command: true"), "{other:?}");
+    assert!(other.err.contains("counted by cgroup-v2, this by process-tree"), "{other:?}");
+}
+
+#[test]
+fn the_gates_of_the_documentation_hold_what_they_say() {
+    let page = include_str!("../../docs/measure.md");
+    let lines = page.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("run: "));
+    let mut commands: Vec<&str> =
+        lines.filter(|line| line.starts_with("ebb measure --runs 5 --accounting")).collect();
+    let save = commands.pop().unwrap();
+    assert!(save.contains("--save") && commands.len() == 2, "{commands:?}");
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("ci")).unwrap();
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_ebb")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let run = |mib, line: &str| {
+        // Fewer runs do here.
+        let line = line.replace("--runs 5", "--runs 2");
+        std::fs::write(dir.path().join("nightly.py"), taking(mib)).unwrap();
+        said(Command::new("sh").args(["-ec", &line]).current_dir(dir.path()).env("PATH", &path))
+    };
+    assert_eq!(run(40, save).code, 0);
+    for gate in commands {
+        let (same, more) = (run(40, gate), run(60, gate));
+        assert_eq!((same.code, more.code), (0, 1), "{gate}: {same:?} {more:?}");
     }
 }

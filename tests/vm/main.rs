@@ -26,6 +26,7 @@ mod limits_cpu;
 mod limits_files;
 mod limits_memory;
 mod limits_swap;
+mod measure;
 mod oom_cause;
 mod oom_group;
 mod package;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::learn::Trace;
 use crate::limits;
 use crate::sys::tracked::Tree;
-use crate::sys::{foreground, proc};
+use crate::sys::{clock, foreground, proc};
 
 /// The first pause; each is half as long again as the one before, up to [`limits::MEASURE_LOOK_MS`].
 const FIRST: Duration = Duration::from_millis(1);
@@ -52,7 +52,7 @@ impl Looks {
 
     /// Looks at the run, whose main process is `main`.
     pub(super) fn look(&mut self, tree: &Tree, main: i32) {
-        let began = Instant::now();
+        let worked = clock::worked();
         // A process on its way out has no pages any more, and that says nothing of what it had.
         if let Some(shared) = proc::shared_bytes(main).filter(|bytes| *bytes > 0) {
             self.seen.shared = shared;
@@ -63,7 +63,8 @@ impl Looks {
             self.seen.anon = self.seen.anon.max(Some(anon));
             self.trace.add(at_ms, anon);
         }
-        self.due = Instant::now() + self.pause.max(began.elapsed() * PART);
+        // What it has cost is reckoned by the processor's time: on a busy machine most of a look is waiting for others.
+        self.due = Instant::now() + self.pause.max((clock::worked() - worked) * PART);
         self.pause = (self.pause * 3 / 2).min(Duration::from_millis(limits::MEASURE_LOOK_MS));
     }
 }

@@ -1,48 +1,88 @@
 //! `ebb measure`: what runs of any command cost, counted as those of a job, without ebbd.
 
 mod accounts;
+mod against;
+mod bills;
 mod follow;
+mod keep;
 mod looks;
 mod show;
+mod show_imports;
 mod start;
 
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::exit;
-use crate::measure::{self, Measured, Run, Summary, VERSION};
+use crate::measure::{self, Bill, Comparison, Measured, Run, Summary, VERSION};
 use crate::sys::foreground::{Program, Signals};
 use crate::sys::{child, clock};
-use crate::words::Accounting;
+use crate::words::{Accounting, Figure};
 
 use super::args;
 use super::failure::{Done, Failure};
-use super::screen::Screen;
+use super::screen::{NOTICE, Screen};
 
 use accounts::Accounts;
+use bills::Bills;
 
 pub(super) fn run(args: &args::Measure, screen: &mut Screen) -> Done {
+    // What is wrong with the files is said before a run is made, which may take long.
+    let baseline = args.baseline.as_deref().map(keep::read).transpose()?;
+    args.save.as_deref().map_or(Ok(()), keep::will_fit)?;
     let measured = measure(args)?;
+    let held: &[Figure] = if args.hold.is_empty() { &[Figure::PeakAnon] } else { &args.hold };
+    let comparison = baseline.map(|then| Comparison::of(&then, &measured, args.tolerance, held));
     if args.json {
-        screen.json(&measured)?;
+        screen.json(&Printed { measured: &measured, comparison: comparison.as_ref() })?;
     } else {
         show::print(&measured, screen)?;
     }
-    let failed = measured.runs.iter().find(|run| !run.is_success());
-    Ok(failed.map_or(exit::OK, Run::code))
+    if let (Some(bills), false) = (&measured.imports, args.json) {
+        let text = show_imports::text(bills, screen.err_look);
+        screen.err.write_all(text.as_bytes())?;
+    }
+    if let (Some(comparison), Some(file)) = (&comparison, &args.baseline) {
+        against::print(comparison, file, screen)?;
+    }
+    let is_any_good = measured.runs.iter().any(Run::is_success);
+    match &args.save {
+        Some(path) if is_any_good => keep::write(path, &measured)?,
+        Some(path) => {
+            let told = format!("ebb: {} is not written, since no run succeeded", path.display());
+            screen.remark(NOTICE, &told)?;
+        }
+        None => {}
+    }
+    let is_regression = comparison.is_some_and(|comparison| comparison.regressions().next().is_some());
+    let failed = measured.runs.iter().find(|run| !run.is_success()).map(Run::code);
+    Ok(failed.unwrap_or(if is_regression { exit::RUN_FAILED } else { exit::OK }))
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    measured: &'a Measured,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'a Comparison>,
 }
 
 /// Makes the runs, one after the other; fewer than were asked for where somebody asks for an end.
 fn measure(args: &args::Measure) -> Result<Measured, Failure> {
     let at = clock::now().wall;
-    let program = Program { command: &args.command, environment: &[], stdout: stdout(args)? };
+    let bills = args.imports.then(Bills::open).transpose()?;
+    let environment: Vec<_> = bills.iter().map(Bills::environment).collect();
+    let program = Program { command: &args.command, environment: &environment, stdout: stdout(args)? };
     let signals = Signals::hear().map_err(|e| Failure::system("signals can't be handed on", &e))?;
     // Where that can't be had, what the program starts and forgets is not counted.
     let _ = child::set_subreaper();
     let mut accounts = Accounts::open(args.accounting)?;
     let (mut accounting, mut why) = (accounts.accounting, accounts.why.clone());
     let timeout = args.timeout.map(|timeout| Duration::from_millis(timeout.0));
-    let mut runs = Vec::new();
+    let (mut runs, mut imports) = (Vec::new(), Vec::new());
     for _ in 0..args.runs {
         let leaf = accounts.leaf()?;
         let was_to_be_inside = leaf.is_some();
@@ -52,6 +92,7 @@ fn measure(args: &args::Measure) -> Result<Measured, Failure> {
             why = vec!["the kernel did not let the program into its control group".to_owned()];
         }
         runs.push(followed.run);
+        imports.extend(bills.as_ref().map(Bills::take));
         if followed.is_interrupted {
             break;
         }
@@ -65,6 +106,7 @@ fn measure(args: &args::Measure) -> Result<Measured, Failure> {
         unseen: measure::unseen(accounting).to_owned(),
         summary: Summary::of(&runs),
         runs,
+        imports: bills.map(|_| Bill::typical(imports)),
     })
 }
 

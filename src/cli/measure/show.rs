@@ -77,7 +77,7 @@ fn head(measured: &Measured, look: Look) -> String {
     let mut text = format!("ebb: {}\n", look.paint(style, &told));
     let left: u64 = measured.runs.iter().map(|run| run.leftover).sum();
     if left > 0 {
-        let what = figures::counted(left, "process").replace("processs", "processes");
+        let what = if left == 1 { "1 process".to_owned() } else { format!("{left} processes") };
         let told =
             format!("{what} that the program left behind {} ended", if left == 1 { "was" } else { "were" });
         let _ = writeln!(text, "  {}", look.paint(NOTICE, &told));

@@ -1,0 +1,68 @@
+//! The private directory by which interpreters of Python below a run write their import bills. Knows nothing of what is
+//! in them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::measure::{Bill, PROGRAM};
+
+use super::super::failure::Failure;
+
+/// The variable that every interpreter goes by, unless it is told not to (`-E`, `-I`).
+const VARIABLE: &str = "PYTHONPATH";
+
+/// The directory; it is gone when this is.
+pub(super) struct Bills {
+    dir: PathBuf,
+}
+
+impl Bills {
+    /// Makes it, for this user alone.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(super) fn open() -> Result<Self, Failure> {
+        let template = std::env::temp_dir().join("ebb-imports-XXXXXX");
+        let failed = |e: std::io::Error| {
+            Failure::system(format_args!("cannot make a directory such as {}", template.display()), &e)
+        };
+        let dir = nix::unistd::mkdtemp(&template).map_err(|e| failed(e.into()))?;
+        let bills = Self { dir };
+        std::fs::write(bills.dir.join("sitecustomize.py"), PROGRAM).map_err(failed)?;
+        Ok(bills)
+    }
+
+    /// What leads interpreters there: it stands before what the user has in the variable.
+    pub(super) fn environment(&self) -> (OsString, OsString) {
+        let mut path = self.dir.clone().into_os_string();
+        if let Some(before) = std::env::var_os(VARIABLE).filter(|before| !before.is_empty()) {
+            path.push(":");
+            path.push(before);
+        }
+        (VARIABLE.into(), path)
+    }
+
+    /// Takes what the run that has ended has written.
+    pub(super) fn take(&self) -> Vec<Bill> {
+        let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let mut bills: Vec<Bill> = paths
+            .filter(|path| path.extension().is_some_and(|e| e == "bill"))
+            .filter_map(|path| taken(&path))
+            .collect();
+        bills.sort_by_key(|bill| std::cmp::Reverse(bill.imports_bytes));
+        bills
+    }
+}
+
+fn taken(path: &Path) -> Option<Bill> {
+    let text = std::fs::read(path).ok()?;
+    let _ = std::fs::remove_file(path);
+    Bill::read(&String::from_utf8_lossy(&text))
+}
+
+impl Drop for Bills {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}

@@ -1,0 +1,263 @@
+//! `ebb measure --imports`: each package of a Python program costs what it costs, on every CPython that is here, and the
+//! program notices nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{Said, skip};
+
+const MIB: u64 = 1 << 20;
+
+/// What `python` prints of itself.
+fn asked(python: &Path, question: &str) -> Option<String> {
+    let output = Command::new(python).args(["-c", question]).stdin(Stdio::null()).output().ok()?;
+    let answer = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| answer.trim().to_owned())
+}
+
+/// One CPython of each version from 3.9 on that can be found here.
+fn pythons() -> Vec<(String, PathBuf)> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let homes = [
+        std::env::var_os("PYENV_ROOT").map(PathBuf::from),
+        std::env::home_dir().map(|home| home.join(".pyenv")),
+    ];
+    for home in homes.into_iter().flatten() {
+        let versions = std::fs::read_dir(home.join("versions")).into_iter().flatten().flatten();
+        dirs.extend(versions.map(|version| version.path().join("bin")));
+    }
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for dir in dirs.iter().filter(|dir| !dir.ends_with("shims")) {
+        for minor in 9..=15 {
+            let python = dir.join(format!("python3.{minor}"));
+            let version = format!("3.{minor}");
+            // A file of that name may be a shim that does not lead anywhere.
+            let question =
+                "import sys; print('%s %d.%d' % ((sys.implementation.name,) + sys.version_info[:2]))";
+            if python.is_file()
+                && found.iter().all(|(known, _)| *known != version)
+                && asked(&python, question).is_some_and(|told| told == format!("cpython {version}"))
+            {
+                found.push((version, python));
+            }
+        }
+    }
+    found
+}
+
+/// A directory with packages of known size and a program that imports them.
+fn project() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let files = [
+        ("big/__init__.py", "import small\nX = bytearray(20 << 20)\n"),
+        ("small/__init__.py", "import json\nX = bytearray(5 << 20)\n"),
+        // A namespace package: it has no __init__.
+        ("spread/part/mod.py", "X = bytearray(7 << 20)\n"),
+        ("late.py", "X = bytearray(3 << 20)\n"),
+        ("bad/__init__.py", "import late\nimport nobody_has_this\n"),
+        ("broken/__init__.py", "def f():\n    raise KeyError('broken')\nf()\n"),
+        ("site/sitecustomize.py", "import sys\nsys.from_the_users_own = 1\n"),
+        (
+            "app.py",
+            "import sys, traceback\n\
+             import big, spread.part.mod, small\n\
+             for name in 'bad', 'broken', 'nobody_has_this_either':\n\
+             \x20   try:\n\
+             \x20       __import__(name)\n\
+             \x20   except Exception:\n\
+             \x20       traceback.print_exc(file=sys.stdout)\n\
+             print([place for place in sys.path if 'ebb-imports' in place], sys.from_the_users_own, __name__)\n\
+             print(sys.argv[1:], big.__spec__.loader, big.__loader__, big.__file__)\n\
+             HEAP = bytearray(11 << 20)\n\
+             sys.exit(6)\n",
+        ),
+    ];
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+/// The same command without and with ebb.
+fn both(command: &[&str], dir: &Path) -> (Said, Said) {
+    let run = |words: &[&str]| {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(dir).stdin(Stdio::null()).env("PYTHONPATH", "site:.");
+        // What one of the two has compiled, the other would not have to.
+        let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        Said {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    };
+    let ebb = [env!("CARGO_BIN_EXE_ebb"), "measure", "--json", "--imports", "--"];
+    (run(command), run(&[&ebb, command].concat()))
+}
+
+/// The bills of a run, and that the program has said and done the same as without ebb.
+fn bills(command: &[&str], dir: &Path) -> Vec<Value> {
+    let (alone, measured) = both(command, dir);
+    // With --json the program's standard output is standard error. Addresses of objects are never the same.
+    let told = |text: &str| -> Vec<String> {
+        let hidden = |line: &str| line.split(" object at 0x").next().unwrap_or_default().to_owned();
+        text.lines().map(hidden).collect()
+    };
+    assert_eq!(told(&alone.out), told(&measured.err), "{command:?}");
+    assert_eq!(alone.code, measured.code, "{command:?}: {measured:?}");
+    let figures: Value = serde_json::from_str(&measured.out).unwrap_or_else(|e| panic!("{e}: {measured:?}"));
+    figures["imports"].as_array().unwrap().clone()
+}
+
+fn package<'a>(bill: &'a Value, name: &str) -> &'a Value {
+    let packages = bill["packages"].as_array().unwrap();
+    packages.iter().find(|package| package["name"] == name).unwrap_or_else(|| panic!("no {name}: {bill}"))
+}
+
+fn about(value: &Value, mib: u64) -> bool {
+    value.as_u64().is_some_and(|bytes| (mib * MIB..(mib + 4) * MIB).contains(&bytes))
+}
+
+#[test]
+fn each_package_costs_what_it_costs_on_every_python_that_is_here_and_the_program_notices_nothing() {
+    let dir = project();
+    let pythons = pythons();
+    for minor in 9..=15 {
+        let version = format!("3.{minor}");
+        if pythons.iter().all(|(known, _)| *known != version) {
+            skip(&format!("measure_imports: on Python {version}"), "there is none here");
+        }
+    }
+    for (version, python) in pythons {
+        let bills = bills(&[python.to_str().unwrap(), "app.py", "a", "b c"], dir.path());
+        let [bill] = &bills[..] else { panic!("{bills:?}") };
+        assert!(bill["python"].as_str().unwrap().starts_with(&version), "{bill}");
+        let cost = |name: &str, figure: &str| package(bill, name)[figure].clone();
+        for (name, figure, mib) in [
+            ("big", "memory_bytes", 25),
+            ("big", "own_bytes", 20),
+            ("small", "memory_bytes", 5),
+            ("spread", "own_bytes", 7),
+            ("late", "anon_bytes", 3),
+        ] {
+            assert!(about(&cost(name, figure), mib), "{version} {name} {figure}: {bill}");
+        }
+        assert!(about(&bill["left_bytes"], 11), "{version}: {bill}");
+        assert!(about(&bill["imports_bytes"], 35), "{version}: {bill}");
+        assert_eq!((cost("small", "brought_by"), cost("big", "brought_by")), ("big".into(), Value::Null));
+        // What was not found or failed to load is no package.
+        let text = bill.to_string();
+        assert!(!text.contains("nobody") && !text.contains("\"broken\""), "{bill}");
+    }
+}
+
+#[test]
+fn modules_scripts_and_venvs_have_their_bill_and_an_isolated_interpreter_has_none_which_is_said() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = project();
+    let python = Path::new("python3");
+    let Some(real) = asked(python, "import sys; print(sys.executable)") else {
+        return skip("measure_imports::modules_scripts_and_venvs", "there is no python3");
+    };
+    let script = dir.path().join("script");
+    std::fs::write(&script, format!("#!{real}\nimport app\n")).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let venv = dir.path().join("venv");
+    let made = Command::new(&real).args(["-m", "venv", "--without-pip"]).arg(&venv).status().unwrap();
+    assert!(made.success());
+    let in_venv = venv.join("bin/python");
+    for command in [
+        &["python3", "-m", "app"][..],
+        &[script.to_str().unwrap()],
+        &[in_venv.to_str().unwrap(), "-c", "import app"],
+        &["sh", "-c", "python3 -c 'import app'"],
+    ] {
+        let bills = bills(command, dir.path());
+        assert_eq!(bills.len(), 1, "{command:?}: {bills:?}");
+        assert!(about(&package(&bills[0], "big")["memory_bytes"], 25), "{command:?}: {bills:?}");
+    }
+    for flag in ["-I", "-E", "-S"] {
+        let (_, measured) = both(&["python3", flag, "-c", "import json"], dir.path());
+        assert!(measured.out.contains("\"imports\":[]"), "{flag}: {measured:?}");
+    }
+    let ebb = [env!("CARGO_BIN_EXE_ebb"), "measure", "--imports", "--", "true"];
+    let said = Command::new(ebb[0]).args(&ebb[1..]).output().unwrap();
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert!(err.contains("no import was seen") && err.contains("-I, -E or -S"), "{err}");
+}
+
+#[test]
+fn each_process_has_its_own_bill_the_dearest_first() {
+    let dir = project();
+    const PROGRAM: &str = "\
+import os, subprocess, sys
+import late
+pid = os.fork()
+if pid == 0:
+    import spread.part.mod
+    os._exit(0)
+os.waitpid(pid, 0)
+subprocess.run([sys.executable, '-c', 'import big'], check=True)
+";
+    std::fs::write(dir.path().join("family.py"), PROGRAM).unwrap();
+    let bills = bills(&["python3", "family.py"], dir.path());
+    let [child, fork, main] = &bills[..] else { panic!("{bills:?}") };
+    assert!(about(&package(child, "big")["memory_bytes"], 25), "{child}");
+    assert!(about(&package(fork, "spread")["memory_bytes"], 7), "{fork}");
+    assert_eq!((&fork["is_fork"], &fork["left_bytes"]), (&true.into(), &Value::Null), "{fork}");
+    assert!(about(&package(main, "late")["memory_bytes"], 3), "{main}");
+    assert!(!fork.to_string().contains("\"late\""), "it had that already: {fork}");
+}
+
+/// A venv with these libraries as the example pins them, made once; why not, where that is so.
+fn libraries() -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pinned = root.join("examples/search-indexer/requirements.txt");
+    let (venv, stamp) = (root.join(".work/imports"), root.join(".work/imports/made-from"));
+    let version =
+        asked(Path::new("python3"), "import sys; print(sys.version)").ok_or("there is no python3")?;
+    let wanted = version + &std::fs::read_to_string(&pinned).unwrap();
+    if std::fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
+        return Ok(venv.join("bin/python"));
+    }
+    let _ = std::fs::remove_dir_all(&venv);
+    let run = |command: &mut Command| {
+        let output = command.stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let last =
+            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").to_owned();
+        if output.status.success() { Ok(()) } else { Err(last) }
+    };
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).map_err(|why| format!("no venv: {why}"))?;
+    let mut pip = Command::new(venv.join("bin/pip"));
+    pip.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", "--only-binary", ":all:"]);
+    pip.arg("--constraint").arg(&pinned).args(["boto3", "pandas"]);
+    run(&mut pip).map_err(|why| format!("pip can't install boto3 and pandas: {why}"))?;
+    std::fs::write(stamp, wanted).unwrap();
+    Ok(venv.join("bin/python"))
+}
+
+#[test]
+fn boto3_is_about_25_mb_and_pandas_about_44_mb_on_top_of_numpy() {
+    const NAME: &str = "measure_imports::boto3_is_about_25_mb_and_pandas_about_44_mb_on_top_of_numpy";
+    let python = match libraries() {
+        Ok(python) => python,
+        Err(why) => return skip(NAME, &why),
+    };
+    let python = python.to_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // Within a fifth, in powers of ten and of two alike.
+    for (program, name, mb) in [("import boto3", "boto3", 25), ("import numpy, pandas", "pandas", 44)] {
+        // Once before, so that there is bytecode: to compile it takes memory as well, once.
+        asked(Path::new(python), program).unwrap();
+        let bills = bills(&[python, "-c", program], dir.path());
+        let bytes = package(&bills[0], name)["memory_bytes"].as_u64().unwrap();
+        let (least, most) = (mb * MIB * 8 / 10, mb * 1_000_000 * 12 / 10);
+        assert!((least..=most).contains(&bytes), "{name}: {bytes}, which is not {mb} MB: {}", bills[0]);
+    }
+}
