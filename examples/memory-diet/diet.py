@@ -13,8 +13,6 @@ if sys.version_info < (3, 11):
 import argparse
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -26,11 +24,9 @@ from harness.sides import FULL, SMALL, Bench, Facts  # noqa: E402
 from harness.techniques import Technique  # noqa: E402
 from lib import venv  # noqa: E402
 from lib.children import Children  # noqa: E402
-from lib.errors import DemoError  # noqa: E402
 from lib.progress import Progress  # noqa: E402
-from lib.signals import Signals  # noqa: E402
 from lib.units import mib  # noqa: E402
-from lib.workplace import locked, program  # noqa: E402
+from lib.workplace import program, run  # noqa: E402
 
 DEFAULT_WORK = HERE.parent.parent / ".work/diet"
 RUNS = 3
@@ -39,7 +35,7 @@ RUNS = 3
 def measure(options: argparse.Namespace, runtime: Path, children: Children) -> bool:
     """True if before and after have given the same answers everywhere."""
     chosen = [one for one in techniques.ALL if not options.only or one.name in options.only]
-    progress = Progress(2 + len(chosen))
+    progress = Progress(1 if options.prepare else 2 + len(chosen))
     work: Path = options.work
     folder = options.venv or work / "venv"
     if options.venv:
@@ -95,20 +91,12 @@ EPISODES = 150
 
 def main() -> int:
     options = _options()
-    signals = Signals()
-    children = Children(signals)
-    runtime = Path(tempfile.mkdtemp(prefix="ebb-diet-"))
-    try:
+
+    def demo(runtime: Path, children: Children) -> bool:
         venv.check_python()
-        with locked(options.work):
-            return 0 if measure(options, runtime, children) else 1
-    except (DemoError, OSError) as error:
-        print(f"diet.py: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signals.ignore()
-        children.stop_all()
-        shutil.rmtree(runtime, ignore_errors=True)
+        return measure(options, runtime, children)
+
+    return run(options.work, demo)
 
 
 def _options() -> argparse.Namespace:

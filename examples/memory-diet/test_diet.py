@@ -124,6 +124,30 @@ class Tables(unittest.TestCase):
         self.assertEqual((row["measured"], row["verdict"]), (0.6, "yes"))
 
 
+class Readme(unittest.TestCase):
+    """The table that README.md shows is one of this program, and agrees with itself."""
+
+    def test_each_row_is_there_and_its_verdict_follows_from_its_figures(self) -> None:
+        block = (HERE / "README.md").read_text().split("```\n")[1]
+        lines = iter(block.splitlines()[1:])
+        for technique in techniques.ALL:
+            for row in technique.rows:
+                line = next(lines)
+                self.assertTrue(line.startswith(f"  {row.label}  "), line)
+                self.assertIn(f"  {row.claim.article}  ", line)
+                cells = line.partition(f"  {row.claim.article}  ")[2].split(maxsplit=3)
+                before, after = (
+                    float(cell.removesuffix("/s").replace(",", "")) for cell in cells[:2]
+                )
+                unit = 1 if row.claim.kind is Kind.FASTER else MIB
+                sides = Sides(before * unit, after * unit)
+                self.assertAlmostEqual(
+                    sides.ratio(row.claim.kind), float(cells[2]), delta=0.06 * float(cells[2])
+                )
+                self.assertEqual(verdict(row.claim, sides).value, cells[3], line)
+        self.assertEqual(next(lines), "", "a row that is none of the table's")
+
+
 class Catalogues(unittest.TestCase):
     def dump(self, shows: int) -> list[str]:
         with tempfile.TemporaryDirectory() as folder:
