@@ -18,7 +18,7 @@ from harness.sides import Facts
 from harness.techniques import Row, Technique
 
 HEADS = ("the article", "before", "after", "ratio", "holds")
-WIDTH = 92
+WIDTH = 80
 """At most; a narrow terminal has its own."""
 SHOWN = ("boto3", "diskcache", "flask", "granian", "gunicorn", "pandas", "quart", "sqlalchemy")
 """Whose versions are named below the table."""

@@ -39,10 +39,10 @@ ALL = (
         sides.async_worker,
         (
             Row(
-                f"{sides.SYNC_WORKERS} sync workers -> 1 async, at rest",
+                f"{sides.SYNC_WORKERS} sync -> 1 async, at rest",
                 "rest",
                 Claim(
-                    "-542 of 1,280 MB",
+                    "-542/1,280 MB",
                     Kind.SHARE,
                     542 / 1280,
                     "the workers of so small an app share most of what they hold, and Granian"
@@ -57,10 +57,10 @@ ALL = (
         sides.orm("after"),
         (
             Row(
-                "ORM -> raw, dataclasses, at rest",
+                "ORM -> raw queries, at rest",
                 "rest",
                 Claim(
-                    "-100 MB a worker",
+                    "-100 MB each",
                     Kind.SAVED,
                     100 * MIB,
                     "what stays is mostly SQLAlchemy itself: its objects go back once a request is"
@@ -68,17 +68,17 @@ ALL = (
                 ),
             ),
             Row(
-                "ORM -> raw, dataclasses, peak",
+                "ORM -> raw queries, peak",
                 "peak",
                 Claim(
-                    "-100 MB a worker",
+                    "-100 MB each",
                     Kind.SAVED,
                     100 * MIB,
                     "a page of 30,000 rows is the most that this API has alive at once",
                 ),
             ),
             Row(
-                "ORM -> raw, dataclasses, speed",
+                "ORM -> raw queries, speed",
                 "rate",
                 Claim(
                     "nearly x 2",
@@ -96,7 +96,7 @@ ALL = (
         sides.as_job,
         (
             Row(
-                "resident indexer -> job, at rest",
+                "resident -> job, at rest",
                 "rest",
                 Claim(
                     "708 -> 22 MB",
@@ -114,10 +114,10 @@ ALL = (
         sides.imports("after"),
         (
             Row(
-                "eager -> local imports, at rest",
+                "local imports, at rest",
                 "rest",
                 Claim(
-                    "-69 MB (25 + 44)",
+                    "-69 MB",
                     Kind.SAVED,
                     69 * MIB,
                     "the two share what the app has imported anyway, and the pages of numpy's"
@@ -132,7 +132,7 @@ ALL = (
         sides.cache("after", WHOLE_PAGE),
         (
             Row(
-                "dict -> diskcache, 50 kB each, peak",
+                "diskcache, 50 kB each, peak",
                 "peak",
                 Claim(
                     "modest",
@@ -149,7 +149,7 @@ ALL = (
         sides.cache("after", PREVIEW),
         (
             Row(
-                "dict -> diskcache, 6 kB each, peak",
+                "diskcache, 6 kB each, peak",
                 "peak",
                 Claim(
                     "modest",
