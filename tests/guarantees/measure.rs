@@ -143,6 +143,20 @@ fn the_program_has_its_input_and_outputs_and_gives_its_own_exit_code() {
 }
 
 #[test]
+fn the_exit_code_stays_the_programs_own_where_nobody_reads_the_figures_and_where_children_are_ignored() {
+    let ebb = env!("CARGO_BIN_EXE_ebb");
+    // The end that reads is gone before the figures come.
+    let script = format!(
+        "exec 3>&1; {{ sleep 0.3; {ebb} measure -- sh -c 'exit 7'; echo $? >&3; }} 2>&1 >/dev/null | true"
+    );
+    let said = said(Command::new("sh").args(["-c", &script]).stdin(Stdio::null()));
+    assert_eq!(said.out, "7\n", "{said:?}");
+    let ignoring = format!("trap '' CHLD; exec {ebb} measure -- sh -c 'exit 8'");
+    let ignored = Command::new("sh").args(["-c", &ignoring]).status().unwrap();
+    assert_eq!(ignored.code(), Some(8));
+}
+
+#[test]
 fn a_program_that_is_not_there_or_cannot_be_executed_is_said_as_env_does() {
     let absent = measure(&["--", "no-such-program-here"]);
     assert_eq!((absent.code, absent.out.as_str()), (127, ""));
@@ -377,4 +391,43 @@ fn the_gates_of_the_documentation_hold_what_they_say() {
         let (same, more) = (run(40, gate), run(60, gate));
         assert_eq!((same.code, more.code), (0, 1), "{gate}: {same:?} {more:?}");
     }
+}
+
+#[test]
+fn what_a_killed_ebb_has_left_is_removed_by_the_next_one() {
+    const NAME: &str = "measure::what_a_killed_ebb_has_left_is_removed_by_the_next_one";
+    use std::io::BufRead as _;
+    let mut child =
+        command(&["--", "sh", "-c", "echo $$; exec sleep 600"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let pid: i32 = line.trim().parse().unwrap();
+    let base = format!("ebb-measure-{}-", child.id());
+    let groups = || -> Vec<std::path::PathBuf> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+        let mounts =
+            text.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
+        let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let places = mounts.flat_map(|mount| {
+            own.lines().map(move |line| format!("{mount}{}", line.rsplit(':').next().unwrap_or_default()))
+        });
+        let dirs = places.filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+        dirs.map(|dir| dir.path()).filter(|path| path.to_string_lossy().contains(&base)).collect()
+    };
+    let made = groups();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let gone = || nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    if made.is_empty() {
+        gone().unwrap();
+        return skip(NAME, "ebb measure makes no control group here");
+    }
+    assert_eq!(measure(&["--", "true"]).code, 0);
+    assert!(made.iter().any(|dir| dir.exists()), "the program of the first one is still in it");
+    gone().unwrap();
+    crate::harness::wait_until("the program is gone", || !crate::harness::is_alive(pid));
+    crate::harness::wait_until("nothing is left", || {
+        assert_eq!(measure(&["--", "true"]).code, 0);
+        made.iter().all(|dir| !dir.exists())
+    });
 }

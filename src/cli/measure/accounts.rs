@@ -2,10 +2,19 @@
 //! for. Makes the place of each run, and leaves nothing behind.
 
 use crate::sys::cgroup::{CgroupConfig, Ladder, Leaf, LeafLimits};
-use crate::sys::foreground;
+use crate::sys::{foreground, proc};
 use crate::words::{Accounting, Enforcement};
 
 use super::super::failure::Failure;
+
+/// What the names of all bases begin with; the pid follows.
+const PREFIX: &str = "ebb-measure-";
+
+/// Whether a control group is the base of a process that is gone, which had no time to remove it.
+fn was_killed(name: &str) -> bool {
+    let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<i32>().ok());
+    pid.is_some_and(|pid| proc::is_mounted() && proc::stat(pid).is_err())
+}
 
 /// The ladder, climbed once for all runs.
 pub(super) struct Accounts {
@@ -29,8 +38,9 @@ impl Accounts {
             return Ok(by_hand(vec!["it was asked for".to_owned()]));
         }
         // No other one has the same name, also in another namespace of pids.
-        let name = format!("ebb-measure-{}-{:x}", std::process::id(), foreground::now_ns());
-        let ladder = Ladder::detect(&CgroupConfig { name, parent: None });
+        let name = format!("{PREFIX}{}-{:x}", std::process::id(), foreground::now_ns());
+        let ladder = Ladder::detect(&CgroupConfig { name: name.clone(), parent: None });
+        ladder.remove_abandoned(|beside| beside != name && was_killed(beside));
         // Who reads it has called `ebb`, and the ladder speaks of whoever climbs it at other times.
         let why: Vec<String> = ladder.reasons().iter().map(|why| why.replace("ebbd", "ebb")).collect();
         let accounting = match ladder.memory() {

@@ -27,6 +27,8 @@ impl Bills {
             Failure::system(format_args!("cannot make a directory such as {}", template.display()), &e)
         };
         let dir = nix::unistd::mkdtemp(&template).map_err(|e| failed(e.into()))?;
+        // The program may change its directory, and TMPDIR may be relative to this one.
+        let dir = dir.canonicalize().unwrap_or(dir);
         let bills = Self { dir };
         std::fs::write(bills.dir.join("sitecustomize.py"), PROGRAM).map_err(failed)?;
         Ok(bills)

@@ -19,7 +19,7 @@ const COMMAND: usize = 60;
 const LABEL: usize = 11;
 
 /// What a process tree can't see, in a line; `unseen` and `why` of --json have it at length.
-const UNSEEN: &str = "without short peaks of several processes, page cache, other users' processes";
+const UNSEEN: &str = "misses page cache, other users, short peaks of several processes";
 
 const COLUMNS: [Column; 4] = [
     Column { heading: "", is_number: false },
@@ -172,7 +172,8 @@ fn counted_by(measured: &Measured, look: Look) -> String {
     }
 }
 
-fn line(label: &str, fact: &str, look: Look) -> String {
+/// A fact below its head, with what it is of.
+pub(super) fn line(label: &str, fact: &str, look: Look) -> String {
     format!("  {} {fact}\n", look.paint(QUIET, &format!("{label:<LABEL$}")))
 }
 
@@ -181,5 +182,95 @@ pub(super) fn time(us: u64) -> String {
     match us {
         0..=9_949 => format!("{}.{} ms", (us + 50) / 1000, (us + 50) / 100 % 10),
         _ => figures::duration((us + 500) / 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Wall;
+    use crate::learn::Curve;
+    use crate::measure::{Summary, VERSION};
+
+    fn run(outcome: Outcome, exit_code: Option<i32>, signal: Option<i32>, mib: u64) -> Run {
+        Run {
+            outcome,
+            exit_code,
+            signal,
+            wall_us: 312_450,
+            cpu_user_us: 250_120,
+            cpu_system_us: 4_310,
+            peak_anon_bytes: Some(mib << 20),
+            peak_total_bytes: None,
+            leftover: 0,
+            curve: Some(Curve { ms: 20, points: "-Fz".to_owned() }),
+        }
+    }
+
+    fn shown(accounting: Accounting, runs: Vec<Run>, look: Look) -> String {
+        let command = ["python3", "a b.py"].map(str::to_owned).to_vec();
+        let (summary, why, unseen) = (Summary::of(&runs), Vec::new(), String::new());
+        let measured = Measured {
+            version: VERSION,
+            command,
+            at: Wall(0),
+            accounting,
+            why,
+            unseen,
+            runs,
+            summary,
+            imports: None,
+        };
+        text(&measured, look)
+    }
+
+    #[test]
+    fn one_run_has_its_facts_and_its_curve() {
+        let runs = vec![run(Outcome::Success, Some(0), None, 103)];
+        let expected = "\
+ebb: python3 'a b.py': success
+  peak-anon   103M
+  peak-total  -
+  cpu         254 ms (250 ms user, 4.3 ms system)
+  wall        312 ms
+  memory       ▃█  █ 103M of peak-anon, 312 ms across
+  counted by  cgroup-v2
+";
+        assert_eq!(shown(Accounting::CgroupV2, runs, Look::PLAIN), expected);
+    }
+
+    #[test]
+    fn several_runs_have_their_spread_and_what_failed_is_named() {
+        let runs = [(Outcome::Success, Some(0), None, 10), (Outcome::Signal, None, Some(11), 90)];
+        let mut runs: Vec<Run> =
+            runs.map(|(outcome, code, signal, mib)| run(outcome, code, signal, mib)).to_vec();
+        runs.push(Run { leftover: 2, ..run(Outcome::Success, Some(0), None, 30) });
+        let text = shown(Accounting::ProcessTree, runs, Look::PLAIN);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "ebb: 3 runs of python3 'a b.py', 1 failed (run 2: signal 11 SEGV); the figures are of the others"
+        );
+        assert_eq!(lines[1], "  2 processes that the program left behind were ended");
+        assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["peak-anon", "20M", "10M", "30M"]);
+        assert!(text.ends_with(&format!("counted by  process-tree\n              {UNSEEN}\n")), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal_of_eighty_columns() {
+        let look = Look { width: Some(80), ..Look::PLAIN };
+        let mut long = run(Outcome::Success, Some(0), None, 103);
+        long.curve = Some(Curve { ms: 20, points: "z".repeat(256) });
+        let text = shown(Accounting::ProcessTree, vec![long], look);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn short_times_have_a_decimal() {
+        let table =
+            [(0, "0.0 ms"), (4_649, "4.6 ms"), (9_949, "9.9 ms"), (9_950, "10 ms"), (12_345_000, "12.3 s")];
+        for (us, text) in table {
+            assert_eq!(time(us), text);
+        }
     }
 }

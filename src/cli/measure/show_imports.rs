@@ -30,11 +30,22 @@ pub(super) fn text(bills: &[Bill], look: Look) -> String {
     let Some((dearest, others)) = bills.split_first() else {
         return format!("ebb: {}\n", look.paint(NOTICE, NONE));
     };
-    let mut text = format!("ebb: {}\n", look.paint(QUIET, &head(dearest)));
+    let mut text = format!("ebb: {}\n", look.paint(QUIET, &whose(dearest)));
+    let imports = format!("{} in {}", figures::size(dearest.imports_bytes), show::time(dearest.imports_us));
+    let left = dearest.left_bytes.map_or_else(|| "not known: it ended at once".to_owned(), figures::size);
+    let facts = [
+        ("imports", imports),
+        ("before", format!("{}, the interpreter", figures::size(dearest.interpreter_bytes))),
+        ("heap left", left),
+    ];
+    for (label, fact) in facts {
+        text += &show::line(label, &fact, look);
+    }
     text += &packages(dearest, look);
     let shown = others.iter().take(limits::MEASURE_BILLS_SHOWN);
     for bill in shown {
-        text += &format!("ebb: {}\n", look.paint(QUIET, &head(bill)));
+        let imports = format!("{} in {}", figures::size(bill.imports_bytes), show::time(bill.imports_us));
+        text += &format!("ebb: {}: {imports}\n", look.paint(QUIET, &whose(bill)));
     }
     if let Some(more) = others.len().checked_sub(limits::MEASURE_BILLS_SHOWN).filter(|more| *more > 0) {
         text += &format!("ebb: {}\n", look.paint(QUIET, &format!("and {more} more; --json has them all")));
@@ -42,21 +53,10 @@ pub(super) fn text(bills: &[Bill], look: Look) -> String {
     text
 }
 
-/// What all imports of a process cost together.
-fn head(bill: &Bill) -> String {
-    let command = show::command(&bill.command);
-    let fork = if bill.is_fork { ", forked, on top of what its parent had" } else { "" };
-    let left = match bill.left_bytes {
-        Some(left) => format!("{} of heap left by the run itself", figures::size(left)),
-        None => "its end was not seen".to_owned(),
-    };
-    format!(
-        "imports of {command} (Python {}{fork}): {} in {}, on an interpreter of {}; {left}",
-        bill.python,
-        figures::size(bill.imports_bytes),
-        show::time(bill.imports_us),
-        figures::size(bill.interpreter_bytes)
-    )
+/// The process that a bill is of.
+fn whose(bill: &Bill) -> String {
+    let fork = if bill.is_fork { ", a fork" } else { "" };
+    format!("imports of {} (Python {}{fork})", show::command(&bill.command), bill.python)
 }
 
 fn packages(bill: &Bill, look: Look) -> String {

@@ -317,6 +317,18 @@ impl Ladder {
         leaves
     }
 
+    /// Removes what is beside the bases, by names that say that nobody needs it any more; where somebody is still in it, it
+    /// stays. For a base whose owner was killed.
+    pub fn remove_abandoned(&self, is_abandoned: impl Fn(&str) -> bool) {
+        for base in self.bases() {
+            let beside = base.parent().map(std::fs::read_dir).into_iter().flatten().flatten().flatten();
+            for entry in beside.filter(|entry| entry.file_name().to_str().is_some_and(&is_abandoned)) {
+                let dirs = kill::tree(&entry.path()).unwrap_or_default();
+                dirs.iter().rev().for_each(|dir| drop(remove_dir(dir)));
+            }
+        }
+    }
+
     /// Removes the bases at a graceful end, when no leaf is left, and undoes what [`Ladder::detect`] changed.
     ///
     /// # Errors
