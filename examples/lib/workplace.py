@@ -1,13 +1,38 @@
-"""Where a demo writes, and the programs that it is given."""
+"""Where a demo writes, the programs that it is given, and its end, whatever happens."""
 
 import argparse
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib.children import Children
 from lib.errors import DemoError
+from lib.signals import Signals
+
+
+def run(work: Path, demo: Callable[[Path, Children], bool]) -> int:
+    """Runs a demo with a short directory of its own for sockets, and ends all that it started.
+
+    Returns its exit code: 0 if the demo says that all held.
+    """
+    signals = Signals()
+    children = Children(signals)
+    runtime = Path(tempfile.mkdtemp(prefix="ebb-demo-"))
+    try:
+        with locked(work):
+            return 0 if demo(runtime, children) else 1
+    except (DemoError, OSError) as error:
+        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        signals.ignore()
+        children.stop_all()
+        shutil.rmtree(runtime, ignore_errors=True)
 
 
 @contextmanager

@@ -12,8 +12,7 @@ if sys.version_info < (3, 11):
 
 import argparse
 import json
-import shutil
-import tempfile
+import os
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -25,11 +24,9 @@ from harness.sides import FULL, SMALL, Bench, Facts  # noqa: E402
 from harness.techniques import Technique  # noqa: E402
 from lib import venv  # noqa: E402
 from lib.children import Children  # noqa: E402
-from lib.errors import DemoError  # noqa: E402
 from lib.progress import Progress  # noqa: E402
-from lib.signals import Signals  # noqa: E402
 from lib.units import mib  # noqa: E402
-from lib.workplace import locked, program  # noqa: E402
+from lib.workplace import program, run  # noqa: E402
 
 DEFAULT_WORK = HERE.parent.parent / ".work/diet"
 RUNS = 3
@@ -38,7 +35,7 @@ RUNS = 3
 def measure(options: argparse.Namespace, runtime: Path, children: Children) -> bool:
     """True if before and after have given the same answers everywhere."""
     chosen = [one for one in techniques.ALL if not options.only or one.name in options.only]
-    progress = Progress(2 + len(chosen))
+    progress = Progress(1 if options.prepare else 2 + len(chosen))
     work: Path = options.work
     folder = options.venv or work / "venv"
     if options.venv:
@@ -76,7 +73,7 @@ def measure(options: argparse.Namespace, runtime: Path, children: Children) -> b
 
 def _run(technique: Technique, bench: Bench, runs: int) -> report.Result:
     """Both sides in turn, so that what else the machine does meets both alike."""
-    bench.progress.step(technique.rows[0].label.partition(" (")[0] + " ...")
+    bench.progress.step(technique.rows[0].label.rpartition(",")[0] + " ...")
     before: list[Facts] = []
     after: list[Facts] = []
     figure = technique.rows[0].figure
@@ -94,20 +91,12 @@ EPISODES = 150
 
 def main() -> int:
     options = _options()
-    signals = Signals()
-    children = Children(signals)
-    runtime = Path(tempfile.mkdtemp(prefix="ebb-diet-"))
-    try:
+
+    def demo(runtime: Path, children: Children) -> bool:
         venv.check_python()
-        with locked(options.work):
-            return 0 if measure(options, runtime, children) else 1
-    except (DemoError, OSError) as error:
-        print(f"diet.py: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signals.ignore()
-        children.stop_all()
-        shutil.rmtree(runtime, ignore_errors=True)
+        return measure(options, runtime, children)
+
+    return run(options.work, demo)
 
 
 def _options() -> argparse.Namespace:
@@ -125,7 +114,7 @@ def _options() -> argparse.Namespace:
         "--small", action="store_true", help="a few rows: the same answers, no fair figures"
     )
     parser.add_argument("--prepare", action="store_true", help="make the venv and end")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, for programs")
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="all figures, for programs")
     parser.add_argument(
         "--venv", type=_absolute, metavar="DIR", help="one that has all libraries, used as it is"
     )
@@ -148,11 +137,18 @@ def _absolute(text: str) -> Path:
     return Path(text).absolute()
 
 
+def _new_file(text: str) -> Path:
+    """Known before minutes are spent on what is to be written there."""
+    path = Path(text).absolute()
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"can't write {text}: name a file in a folder of yours")
+    return path
+
+
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of runs; write 1 or more")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -103,15 +103,13 @@ class Tables(unittest.TestCase):
 
     def test_a_row_shows_medians_their_ratio_and_the_verdict(self) -> None:
         line = report.table([self.result(300 * MIB, 120 * MIB)], 3).splitlines()[1]
-        self.assertEqual(line.split()[-5:], ["modest", "300", "120", "2.5", "holds"])
+        self.assertEqual(line.split()[-5:], ["modest", "300", "120", "2.5", "yes"])
 
     def test_a_claim_that_does_not_hold_has_its_reason_below(self) -> None:
         shape = techniques.ALL[-1].rows[0]
         text = report.table([self.result(100 * MIB, 120 * MIB)], 3)
-        self.assertIn("does not hold", text.splitlines()[1])
-        self.assertIn(
-            f"{shape.label}: does not hold, since {shape.claim.otherwise}.", " ".join(text.split())
-        )
+        self.assertEqual(text.splitlines()[1].split()[-1], "no")
+        self.assertIn(f"{shape.label}: no, since {shape.claim.otherwise}.", " ".join(text.split()))
         held = report.table([self.result(300 * MIB, 120 * MIB)], 3)
         self.assertNotIn("since", held)
 
@@ -123,7 +121,31 @@ class Tables(unittest.TestCase):
         found = report.as_json([self.result(300.0, 120.0)], 3, HERE, 1.0)
         row = found["techniques"][0]["rows"][0]
         self.assertEqual((row["before"], row["after"], row["ratio"]), (300.0, 120.0, 2.5))
-        self.assertEqual((row["measured"], row["verdict"]), (0.6, "holds"))
+        self.assertEqual((row["measured"], row["verdict"]), (0.6, "yes"))
+
+
+class Readme(unittest.TestCase):
+    """The table that README.md shows is one of this program, and agrees with itself."""
+
+    def test_each_row_is_there_and_its_verdict_follows_from_its_figures(self) -> None:
+        block = (HERE / "README.md").read_text().split("```\n")[1]
+        lines = iter(block.splitlines()[1:])
+        for technique in techniques.ALL:
+            for row in technique.rows:
+                line = next(lines)
+                self.assertTrue(line.startswith(f"  {row.label}  "), line)
+                self.assertIn(f"  {row.claim.article}  ", line)
+                cells = line.partition(f"  {row.claim.article}  ")[2].split(maxsplit=3)
+                before, after = (
+                    float(cell.removesuffix("/s").replace(",", "")) for cell in cells[:2]
+                )
+                unit = 1 if row.claim.kind is Kind.FASTER else MIB
+                sides = Sides(before * unit, after * unit)
+                self.assertAlmostEqual(
+                    sides.ratio(row.claim.kind), float(cells[2]), delta=0.06 * float(cells[2])
+                )
+                self.assertEqual(verdict(row.claim, sides).value, cells[3], line)
+        self.assertEqual(next(lines), "", "a row that is none of the table's")
 
 
 class Catalogues(unittest.TestCase):

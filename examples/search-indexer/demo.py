@@ -14,7 +14,6 @@ import argparse
 import json
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -26,12 +25,10 @@ from harness.results import Results  # noqa: E402
 
 from lib import jobfile, venv  # noqa: E402
 from lib.children import Children, clean_environment  # noqa: E402
-from lib.errors import DemoError  # noqa: E402
 from lib.progress import Progress  # noqa: E402
-from lib.signals import Signals  # noqa: E402
 from lib.supervised import JOB, Daemon  # noqa: E402
 from lib.units import mib  # noqa: E402
-from lib.workplace import locked, program  # noqa: E402
+from lib.workplace import program, run  # noqa: E402
 
 DEFAULT_WORK = HERE.parent.parent / ".work/demo"
 QUERY = "rotate a secret automatically"
@@ -131,20 +128,12 @@ class Demo:
 
 def main() -> int:
     options = _options()
-    signals = Signals()
-    children = Children(signals)
-    runtime = Path(tempfile.mkdtemp(prefix="ebb-demo-"))
-    try:
+
+    def demo(runtime: Path, children: Children) -> bool:
         venv.check_python()
-        with locked(options.work):
-            return 0 if Demo(options, runtime, children).run() else 1
-    except (DemoError, OSError) as error:
-        print(f"demo.py: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signals.ignore()
-        children.stop_all()
-        shutil.rmtree(runtime, ignore_errors=True)
+        return Demo(options, runtime, children).run()
+
+    return run(options.work, demo)
 
 
 def _options() -> argparse.Namespace:

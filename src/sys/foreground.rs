@@ -9,11 +9,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::cgroup::Leaf;
 use super::pidfd;
+use super::raw::because;
 
 /// What ends a program at a terminal or from a supervisor, and has to reach the program instead of this process.
 const HEARD: [Signal; 4] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
@@ -59,6 +60,9 @@ impl Signals {
         let set: SigSet = HEARD.into_iter().collect();
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        // Whoever started this process may ignore it, and then the kernel keeps no status of children (waitpid(2)).
+        // SAFETY: the default is no handler of ours.
+        let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
         Ok(Self { fd, before })
     }
 
@@ -69,8 +73,8 @@ impl Signals {
     /// None in practice.
     pub fn next(&self) -> io::Result<Option<(i32, bool)>> {
         let Some(info) = self.fd.read_signal()? else { return Ok(None) };
-        let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
-        Ok(Some((signal, info.ssi_code <= 0)))
+        let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+        Ok(Some((number, info.ssi_code <= 0)))
     }
 }
 
@@ -119,11 +123,16 @@ pub fn start(program: &Program<'_>, signals: &Signals, leaf: Option<&Leaf>) -> i
     }
     // SAFETY: between fork and exec only bare system calls are made; nothing allocates or locks.
     unsafe { command.pre_exec(move || prepare(&join, note, &before)) };
-    let child = command.spawn()?;
+    let mut child = command.spawn()?;
     drop(writer);
     // Not reaped yet, so the pid is its own.
     let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-    let pidfd = pidfd::pidfd_open(pid)?;
+    let pidfd = pidfd::pidfd_open(pid).inspect_err(|_| {
+        // What can't be watched does not run.
+        let _ = child.kill();
+        let _ = child.wait();
+    });
+    let pidfd = pidfd.map_err(|e| because(&e, "the program can't be watched (pidfd_open)"))?;
     let mut note = [0; 16];
     std::fs::File::from(reader).read_exact(&mut note)?;
     let (began, inside) = note.split_at(8);

@@ -143,6 +143,20 @@ fn the_program_has_its_input_and_outputs_and_gives_its_own_exit_code() {
 }
 
 #[test]
+fn the_exit_code_stays_the_programs_own_where_nobody_reads_the_figures_and_where_children_are_ignored() {
+    let ebb = env!("CARGO_BIN_EXE_ebb");
+    // The end that reads is gone before the figures come.
+    let script = format!(
+        "exec 3>&1; {{ sleep 0.3; {ebb} measure -- sh -c 'exit 7'; echo $? >&3; }} 2>&1 >/dev/null | true"
+    );
+    let said = said(Command::new("sh").args(["-c", &script]).stdin(Stdio::null()));
+    assert_eq!(said.out, "7\n", "{said:?}");
+    let ignoring = format!("trap '' CHLD; exec {ebb} measure -- sh -c 'exit 8'");
+    let ignored = Command::new("sh").args(["-c", &ignoring]).status().unwrap();
+    assert_eq!(ignored.code(), Some(8));
+}
+
+#[test]
 fn a_program_that_is_not_there_or_cannot_be_executed_is_said_as_env_does() {
     let absent = measure(&["--", "no-such-program-here"]);
     assert_eq!((absent.code, absent.out.as_str()), (127, ""));

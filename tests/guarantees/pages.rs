@@ -88,6 +88,7 @@ fn the_commands_of_the_pages_are_ones_that_ebb_has() {
         "docs/coming-from.md",
         "docs/varlink.md",
         "docs/containers.md",
+        "docs/measure.md",
         "docs/memory.md",
         "man/ebb.1",
         "man/ebb-job.5",

@@ -26,11 +26,11 @@ class Kind(Enum):
 
 
 class Verdict(Enum):
-    """What the table says of a claim."""
+    """Whether a claim holds, as the table says it."""
 
-    HOLDS = "holds"
+    HOLDS = "yes"
     PARTLY = "in part"
-    NOT = "does not hold"
+    NOT = "no"
 
 
 @dataclass(frozen=True, slots=True)

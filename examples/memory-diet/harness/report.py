@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import textwrap
 from dataclasses import dataclass
 from datetime import date
@@ -16,8 +17,9 @@ from harness.claims import NOISE, TOLERANCE, Kind, Sides, Verdict, effect, verdi
 from harness.sides import Facts
 from harness.techniques import Row, Technique
 
-HEADS = ("the article", "before", "after", "ratio", "the claim")
-WIDTH = 100
+HEADS = ("the article", "before", "after", "ratio", "holds")
+WIDTH = 80
+"""At most; a narrow terminal has its own."""
 SHOWN = ("boto3", "diskcache", "flask", "granian", "gunicorn", "pandas", "quart", "sqlalchemy")
 """Whose versions are named below the table."""
 
@@ -135,4 +137,5 @@ def _versions(venv: Path) -> dict[str, str]:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    return textwrap.fill(text, width, break_on_hyphens=False)

@@ -37,7 +37,7 @@ class Size:
     """That the search indexer reads."""
 
 
-FULL = Size(shows=200, transcripts=900, requests=400, services=60)
+FULL = Size(shows=200, transcripts=900, requests=240, services=45)
 SMALL = Size(shows=4, transcripts=12, requests=8, services=2)
 
 

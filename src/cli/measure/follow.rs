@@ -50,12 +50,10 @@ pub(super) fn follow(
             return Err(start::refused(program, &error));
         }
     };
-    let tree = match leaf {
-        Some(leaf) if started.is_inside => Tree::Leaf(leaf),
-        unused => {
-            unused.iter().for_each(|leaf| drop(leaf.remove()));
-            Tree::Family(Family::of_this_process())
-        }
+    let (tree, unused) = match leaf {
+        Some(leaf) if started.is_inside => (Tree::Leaf(leaf), None),
+        // It may be in some of its directories.
+        unused => (Tree::Family(Family::of_this_process()), unused),
     };
     let mut watch = Watch {
         looks: Looks::new(started.began_ns),
@@ -65,6 +63,7 @@ pub(super) fn follow(
         is_interrupted: false,
         started,
         tree,
+        unused,
     };
     watch.until_end(signals)?;
     watch.end(floor)
@@ -73,6 +72,8 @@ pub(super) fn follow(
 struct Watch {
     started: Started,
     tree: Tree,
+    /// A control group that does not count, to be removed at the end.
+    unused: Option<Leaf>,
     looks: Looks,
     /// When it has to have ended.
     deadline: Option<Instant>,
@@ -169,6 +170,7 @@ impl Watch {
         };
         if is_empty {
             let _ = self.tree.remove();
+            self.unused.iter().for_each(|leaf| drop(leaf.remove()));
         }
         let is_inside = matches!(self.tree, Tree::Leaf(_));
         Ok(Followed { run, is_inside, is_interrupted: self.is_interrupted })

@@ -35,30 +35,41 @@ pub(super) fn run(args: &args::Measure, screen: &mut Screen) -> Done {
     let measured = measure(args)?;
     let held: &[Figure] = if args.hold.is_empty() { &[Figure::PeakAnon] } else { &args.hold };
     let comparison = baseline.map(|then| Comparison::of(&then, &measured, args.tolerance, held));
-    if args.json {
-        screen.json(&Printed { measured: &measured, comparison: comparison.as_ref() })?;
-    } else {
-        show::print(&measured, screen)?;
-    }
-    if let (Some(bills), false) = (&measured.imports, args.json) {
-        let text = show_imports::text(bills, screen.err_look);
-        screen.err.write_all(text.as_bytes())?;
-    }
-    if let (Some(comparison), Some(file)) = (&comparison, &args.baseline) {
-        against::print(comparison, file, screen)?;
-    }
     let is_any_good = measured.runs.iter().any(Run::is_success);
-    match &args.save {
-        Some(path) if is_any_good => keep::write(path, &measured)?,
-        Some(path) => {
-            let told = format!("ebb: {} is not written, since no run succeeded", path.display());
-            screen.remark(NOTICE, &told)?;
-        }
-        None => {}
+    let saved =
+        args.save.as_deref().filter(|_| is_any_good).map_or(Ok(()), |path| keep::write(path, &measured));
+    match print(&measured, comparison.as_ref(), args, screen) {
+        // That nobody reads the figures says nothing of the program.
+        Ok(()) | Err(Failure::Unread) => {}
+        Err(failure) => return Err(failure),
     }
+    saved?;
     let is_regression = comparison.is_some_and(|comparison| comparison.regressions().next().is_some());
     let failed = measured.runs.iter().find(|run| !run.is_success()).map(Run::code);
     Ok(failed.unwrap_or(if is_regression { exit::RUN_FAILED } else { exit::OK }))
+}
+
+fn print(
+    measured: &Measured,
+    comparison: Option<&Comparison>,
+    args: &args::Measure,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    if args.json {
+        screen.json(&Printed { measured, comparison })?;
+    } else {
+        show::print(measured, screen)?;
+        let bills = measured.imports.iter().map(|bills| show_imports::text(bills, screen.err_look));
+        bills.collect::<Vec<_>>().iter().try_for_each(|text| screen.err.write_all(text.as_bytes()))?;
+    }
+    if let (Some(comparison), Some(file)) = (comparison, &args.baseline) {
+        against::print(comparison, file, screen)?;
+    }
+    if let Some(path) = args.save.as_ref().filter(|_| !measured.runs.iter().any(Run::is_success)) {
+        let told = format!("ebb: {} is not written, since no run succeeded", path.display());
+        screen.remark(NOTICE, &told)?;
+    }
+    Ok(())
 }
 
 /// What `--json` prints.
