@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::{Said, skip};
+use crate::measure::python;
 
 const MIB: u64 = 1 << 20;
 
@@ -160,29 +161,26 @@ fn each_package_costs_what_it_costs_on_every_python_that_is_here_and_the_program
 fn modules_scripts_and_venvs_have_their_bill_and_an_isolated_interpreter_has_none_which_is_said() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = project();
-    let python = Path::new("python3");
-    let Some(real) = asked(python, "import sys; print(sys.executable)") else {
-        return skip("measure_imports::modules_scripts_and_venvs", "there is no python3");
-    };
+    let real = python();
     let script = dir.path().join("script");
     std::fs::write(&script, format!("#!{real}\nimport app\n")).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let venv = dir.path().join("venv");
-    let made = Command::new(&real).args(["-m", "venv", "--without-pip"]).arg(&venv).status().unwrap();
+    let made = Command::new(real).args(["-m", "venv", "--without-pip"]).arg(&venv).status().unwrap();
     assert!(made.success());
     let in_venv = venv.join("bin/python");
     for command in [
-        &["python3", "-m", "app"][..],
+        &[real, "-m", "app"][..],
         &[script.to_str().unwrap()],
         &[in_venv.to_str().unwrap(), "-c", "import app"],
-        &["sh", "-c", "python3 -c 'import app'"],
+        &["sh", "-c", "\"$0\" -c 'import app'", real],
     ] {
         let bills = bills(command, dir.path());
         assert_eq!(bills.len(), 1, "{command:?}: {bills:?}");
         assert!(about(&package(&bills[0], "big")["memory_bytes"], 25), "{command:?}: {bills:?}");
     }
     for flag in ["-I", "-E", "-S"] {
-        let (_, measured) = both(&["python3", flag, "-c", "import json"], dir.path());
+        let (_, measured) = both(&[real, flag, "-c", "import json"], dir.path());
         assert!(measured.out.contains("\"imports\":[]"), "{flag}: {measured:?}");
     }
     let ebb = [env!("CARGO_BIN_EXE_ebb"), "measure", "--imports", "--", "true"];
@@ -205,7 +203,7 @@ os.waitpid(pid, 0)
 subprocess.run([sys.executable, '-c', 'import big'], check=True)
 ";
     std::fs::write(dir.path().join("family.py"), PROGRAM).unwrap();
-    let bills = bills(&["python3", "family.py"], dir.path());
+    let bills = bills(&[python(), "family.py"], dir.path());
     let [child, fork, main] = &bills[..] else { panic!("{bills:?}") };
     assert!(about(&package(child, "big")["memory_bytes"], 25), "{child}");
     assert!(about(&package(fork, "spread")["memory_bytes"], 7), "{fork}");
@@ -220,7 +218,7 @@ fn libraries() -> Result<PathBuf, String> {
     let pinned = root.join("examples/search-indexer/requirements.txt");
     let (venv, stamp) = (root.join(".work/imports"), root.join(".work/imports/made-from"));
     let version =
-        asked(Path::new("python3"), "import sys; print(sys.version)").ok_or("there is no python3")?;
+        asked(Path::new(python()), "import sys; print(sys.version)").ok_or("there is no python3")?;
     let wanted = version + &std::fs::read_to_string(&pinned).unwrap();
     if std::fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
         return Ok(venv.join("bin/python"));
@@ -233,7 +231,7 @@ fn libraries() -> Result<PathBuf, String> {
             text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").to_owned();
         if output.status.success() { Ok(()) } else { Err(last) }
     };
-    run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).map_err(|why| format!("no venv: {why}"))?;
+    run(Command::new(python()).args(["-m", "venv"]).arg(&venv)).map_err(|why| format!("no venv: {why}"))?;
     let mut pip = Command::new(venv.join("bin/pip"));
     pip.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", "--only-binary", ":all:"]);
     pip.arg("--constraint").arg(&pinned).args(["boto3", "pandas"]);
@@ -253,8 +251,7 @@ fn boto3_is_about_25_mb_and_pandas_about_44_mb_on_top_of_numpy() {
     let dir = tempfile::tempdir().unwrap();
     // Within a fifth, in powers of ten and of two alike.
     for (program, name, mb) in [("import boto3", "boto3", 25), ("import numpy, pandas", "pandas", 44)] {
-        // Once before, so that there is bytecode: to compile it takes memory as well, once.
-        asked(Path::new(python), program).unwrap();
+        // What pip installs it compiles as well, which would take memory here.
         let bills = bills(&[python, "-c", program], dir.path());
         let bytes = package(&bills[0], name)["memory_bytes"].as_u64().unwrap();
         let (least, most) = (mb * MIB * 8 / 10, mb * 1_000_000 * 12 / 10);
