@@ -23,7 +23,7 @@ fn offered(ebbd: &Ebbd, words: &[&str]) -> Vec<String> {
 fn bash_completes_verbs_jobs_runs_and_flags() {
     let job = "command = [\"sleep\", \"600\"]\n";
     let ebbd = Ebbd::start(&[("indexer", job), ("invoices", job), ("mailer", job)]);
-    assert_eq!(offered(&ebbd, &["re"]), ["resume", "reload"]);
+    assert_eq!(offered(&ebbd, &["re"]), ["report", "resume", "reload"]);
     assert_eq!(offered(&ebbd, &["run-now", ""]), ["indexer", "invoices", "mailer"]);
     assert_eq!(offered(&ebbd, &["status", "in"]), ["indexer", "invoices"]);
     assert_eq!(offered(&ebbd, &["history", "--outcome", "o"]), ["oom-kill"]);

@@ -202,6 +202,7 @@ fn ticks(from: i64, to: i64, moment: &Moment) -> Vec<(i64, String)> {
 mod tests {
     use super::*;
     use crate::cli::times::tests::noon;
+    use crate::cli::times::zone_named;
 
     fn labels(from: &str, to: &str) -> Vec<String> {
         let ms = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
@@ -221,6 +222,22 @@ mod tests {
             let (from, to) = (1_769_857_260_000, 1_769_857_260_000 + hours * 3_600_000);
             let count = ticks(from, to, &noon()).len();
             assert!((2..=8).contains(&count), "{hours} h: {count}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_also_where_the_clocks_have_changed() {
+        let moment = Moment { zone: zone_named("Europe/Vienna").unwrap(), ..noon() };
+        for (from, to) in [
+            ("2026-03-27T12:00:00Z", "2026-04-01T12:00:00Z"),
+            ("2026-10-23T12:00:00Z", "2026-10-28T12:00:00Z"),
+        ] {
+            let ms = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+            let ticks = ticks(ms(from), ms(to), &moment);
+            assert_eq!(ticks.len(), 5);
+            for (at, _) in ticks {
+                assert_eq!(moment.clock(Timestamp::from_millisecond(at).unwrap()), "00:00");
+            }
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) const COLOURS: usize = 8;
 /// Of the pictures, in pixels.
 const HEIGHT: u32 = 220;
 
-/// Which job has which colour, by its name: those that hold most in the picture have one of their own.
+/// Which job has which colour, by its name: those that hold most in the picture have one of their own, and come first.
 pub(super) fn colours(told: &Told) -> Vec<String> {
     let Pair(slices, names) = &told.slices;
     let mut held: HashMap<u32, u64> = HashMap::new();
@@ -28,7 +28,12 @@ pub(super) fn colours(told: &Told) -> Vec<String> {
         .filter_map(|(job, bytes)| Some((*bytes, names.get(usize::try_from(*job).ok()?)?)))
         .collect();
     jobs.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    jobs.into_iter().map(|(_, name)| name.clone()).collect()
+    let mut names: Vec<String> = jobs.into_iter().map(|(_, name)| name.clone()).collect();
+    // Those with a colour stand in the order of the table.
+    let place = |name: &String| told.jobs.iter().position(|job| job.job == *name);
+    let with_colour = names.len().min(COLOURS);
+    names[..with_colour].sort_by_key(place);
+    names
 }
 
 /// The class of a job's colour.
