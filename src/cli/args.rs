@@ -309,7 +309,7 @@ pub(super) struct Measure {
     #[arg(long)]
     pub(super) json: bool,
     /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "CMD", value_hint = clap::ValueHint::CommandWithArguments)]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD", value_hint = clap::ValueHint::CommandWithArguments)]
     pub(super) command: Vec<OsString>,
 }
 

@@ -21,6 +21,7 @@ mod grandchild;
 mod hardening;
 mod jail;
 mod journal_output;
+mod journey;
 mod library;
 mod limits_cpu;
 mod limits_files;

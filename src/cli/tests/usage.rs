@@ -39,8 +39,21 @@ fn every_verb_is_listed_and_has_a_help_of_its_own() {
 }
 
 #[test]
+fn what_is_measured_begins_with_the_first_word_that_is_no_flag() {
+    let command = |line: &str| match parse(line).unwrap().verb {
+        Verb::Measure(args) => (args.json, args.command.join(std::ffi::OsStr::new(" "))),
+        _ => unreachable!(),
+    };
+    assert_eq!(command("ebb measure --json -- python3 -c --json"), (true, "python3 -c --json".into()));
+    assert_eq!(command("ebb measure python3 --json -x"), (false, "python3 --json -x".into()));
+    assert_eq!(command("ebb measure env -- true"), (false, "env -- true".into()));
+}
+
+#[test]
 fn mistakes_are_usage() {
     let lines = [
+        "ebb measure",
+        "ebb measure --josn -- true",
         "ebb",
         "ebb dance",
         "ebb run-now",
