@@ -72,7 +72,9 @@ fn postgresql_at_work_is_left_alone() {
     ask.args(["-h", "127.0.0.1", "-p", &port, "-U", "ebb", "-d", "postgres", "-c"]);
     ask.arg("select count(*) from generate_series(1, 10000) a, generate_series(1, 10000) b, generate_series(1, 10000) c");
     let mut command = as_nobody("postgres");
-    command.args(["-F", "-p", &port, "-h", "127.0.0.1", "-k", "", "-D"]).arg(&data);
+    command
+        .args(["-F", "-c", "statement_timeout=120s", "-p", &port, "-h", "127.0.0.1", "-k", "", "-D"])
+        .arg(&data);
     let service = Service::start(dir, command);
     service.wait_port(port.parse().unwrap());
     let client = Service::start(tempfile::tempdir().unwrap(), ask);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -119,10 +119,21 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Its group is its own, and it is not reaped yet, so that the number is still its.
+        // Its group is its own, and it is not reaped yet, so that the number is still its. It starts nobody while it is stopped,
+        // and those that have left its group (a PostgreSQL's processes each lead their own) end with it.
+        let _ = kill(Pid::from_raw(self.pid()), Signal::SIGSTOP);
+        for pid in descendants(self.pid()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
         let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
         let _ = self.child.wait();
     }
+}
+
+fn descendants(pid: i32) -> Vec<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+    children.flat_map(|child| std::iter::once(child).chain(descendants(child))).collect()
 }
 
 /// What an audit has said of one service.
