@@ -248,8 +248,11 @@ pub const MEASURE_RUNS_MAX: u32 = 1_000;
 pub const MEASURE_FILE_MAX: u64 = 16 * 1024 * 1024;
 /// Most packages of an import bill that are shown; the others are summed up in a line, and --json has all.
 pub const MEASURE_PACKAGES_SHOWN: usize = 20;
-/// Most processes of Python that are shown besides the dearest, a line each; --json has all.
+/// Most processes of Python that are shown besides the dearest, and most packages that have become dearer, a line each;
+/// --json has all.
 pub const MEASURE_BILLS_SHOWN: usize = 5;
+/// A package that costs so much more than in the baseline, in bytes, is named beside the figures; less is left out.
+pub const MEASURE_GROWN_MIN: u64 = 1024 * 1024;
 /// The longest pause between two looks of `ebb measure` at its run, in milliseconds; it is longer where a look takes more
 /// than a twentieth of it.
 pub const MEASURE_LOOK_MS: u64 = 20;

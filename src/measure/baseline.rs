@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Measured, Run, Spread, Summary};
 use crate::clock::Wall;
 use crate::job::Percent;
+use crate::limits;
 use crate::words::{Accounting, Figure};
 
 /// What was measured, held against a baseline; the medians count.
@@ -19,8 +20,22 @@ pub struct Comparison {
     pub tolerance: Percent,
     /// Each figure that both have, and each that was to be held.
     pub figures: Vec<Compared>,
+    /// The packages that cost more than in the baseline, the most first, where both have import bills.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grown: Vec<Grown>,
     /// Why the two may not be comparable: sentences.
     pub warnings: Vec<String>,
+}
+
+/// A package whose import has become dearer by [`limits::MEASURE_GROWN_MIN`] at least.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Grown {
+    /// Its name.
+    pub package: String,
+    /// Its own memory in the baseline, in bytes; 0 where it was not imported.
+    pub baseline_bytes: u64,
+    /// The same now.
+    pub now_bytes: u64,
 }
 
 /// One figure then and now.
@@ -64,6 +79,7 @@ impl Comparison {
             baseline_accounting: baseline.accounting,
             tolerance,
             figures: Figure::ALL.iter().filter_map(compared).collect(),
+            grown: grown(baseline, now),
             warnings: warnings(baseline, now),
         }
     }
@@ -96,6 +112,25 @@ fn change_permille(then: u64, now: u64) -> Option<i64> {
     i64::try_from(change.checked_div(i128::from(then))?).ok()
 }
 
+/// In the dearest process of each.
+fn grown(baseline: &Measured, now: &Measured) -> Vec<Grown> {
+    let bill = |measured: &Measured| measured.imports.as_ref().and_then(|bills| bills.first().cloned());
+    let (Some(then), Some(now)) = (bill(baseline), bill(now)) else { return Vec::new() };
+    let before = |name: &str| {
+        let package = then.packages.iter().find(|package| package.name == name);
+        package.map_or(0, |package| package.own_bytes)
+    };
+    let all = now.packages.into_iter().map(|package| Grown {
+        baseline_bytes: before(&package.name),
+        now_bytes: package.own_bytes,
+        package: package.name,
+    });
+    let by = |grown: &Grown| grown.now_bytes.saturating_sub(grown.baseline_bytes);
+    let mut grown: Vec<Grown> = all.filter(|grown| by(grown) >= limits::MEASURE_GROWN_MIN).collect();
+    grown.sort_by_key(|grown| std::cmp::Reverse(by(grown)));
+    grown
+}
+
 fn warnings(baseline: &Measured, now: &Measured) -> Vec<String> {
     let mut warnings = Vec::new();
     if baseline.command != now.command {
@@ -125,8 +160,8 @@ fn as_text<S: serde::Serializer>(percent: &Percent, serializer: S) -> Result<S::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::VERSION;
     use crate::measure::run::tests::RUN;
+    use crate::measure::{Bill, VERSION};
 
     fn measured(anon: u64, wall: u64) -> Measured {
         let runs = vec![Run { peak_anon_bytes: Some(anon), wall_us: wall, ..RUN }];
@@ -170,6 +205,33 @@ mod tests {
         let held = [Figure::PeakTotal];
         let comparison = Comparison::of(&measured(1, 1), &measured(1, 1), Percent(100), &held);
         assert_eq!(regressions(&comparison), [Figure::PeakTotal]);
+    }
+
+    #[test]
+    fn packages_that_have_become_dearer_are_named_the_most_first() {
+        const MIB: u64 = 1 << 20;
+        let with = |packages: &[(&str, u64)]| {
+            let line = |(name, mib): &(&str, u64)| {
+                let bytes = mib * MIB;
+                format!("import\t{name}\t\t0\t0\t{bytes}\t0\t0\t{bytes}\t0\t0\n")
+            };
+            let lines: String = packages.iter().map(line).collect();
+            let bill = Bill::read(&format!("start\t1\t1\t3.13.0\t0\t0\n{lines}"));
+            Measured { imports: bill.map(|bill| vec![bill]), ..measured(1, 1) }
+        };
+        let then = with(&[("a", 10), ("b", 10), ("same", 5)]);
+        let now = with(&[("a", 12), ("b", 9), ("same", 5), ("new", 30)]);
+        let grown = Comparison::of(&then, &now, Percent(100), &[]).grown;
+        let of = |package: &str, then: u64, now: u64| Grown {
+            package: package.to_owned(),
+            baseline_bytes: then * MIB,
+            now_bytes: now * MIB,
+        };
+        assert_eq!(grown, [of("new", 0, 30), of("a", 10, 12)]);
+        assert!(
+            Comparison::of(&measured(1, 1), &now, Percent(100), &[]).grown.is_empty(),
+            "nothing to hold it to"
+        );
     }
 
     #[test]

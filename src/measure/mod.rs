@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Wall;
 use crate::words::Accounting;
 
-pub use baseline::{Compared, Comparison};
+pub use baseline::{Compared, Comparison, Grown};
 pub use imports::{Bill, PROGRAM, Package};
 pub use run::Run;
 pub use spread::Spread;

@@ -190,6 +190,22 @@ fn modules_scripts_and_venvs_have_their_bill_and_an_isolated_interpreter_has_non
 }
 
 #[test]
+fn a_gate_names_the_package_that_has_grown() {
+    let dir = project();
+    let measure = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ebb"));
+        command.args(["measure", "--imports"]).args(words).args(["--", python(), "-c", "import small"]);
+        let output = command.current_dir(dir.path()).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(measure(&["--save", "base.json"]).0, Some(0));
+    std::fs::write(dir.path().join("small/__init__.py"), "X = bytearray(25 << 20)\n").unwrap();
+    let (code, err) = measure(&["--baseline", "base.json"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("the import of small has grown from 5"), "{err}");
+}
+
+#[test]
 fn each_process_has_its_own_bill_the_dearest_first() {
     let dir = project();
     const PROGRAM: &str = "\

@@ -1,5 +1,6 @@
 //! A measurement and its baseline side by side, for people. Knows nothing of what is allowed.
 
+use crate::limits;
 use crate::measure::{Compared, Comparison};
 use crate::words::Figure;
 
@@ -33,6 +34,11 @@ pub(super) fn print(
     writeln!(screen.err, "ebb: against {file} of {at}")?;
     let rows: Vec<Row> = comparison.figures.iter().map(|compared| row(compared, comparison)).collect();
     screen.err.write_all(table::render(&COLUMNS, &rows, look).as_bytes())?;
+    for grown in comparison.grown.iter().take(limits::MEASURE_BILLS_SHOWN) {
+        let (then, now) = (figures::size(grown.baseline_bytes), figures::size(grown.now_bytes));
+        let told = format!("ebb: the import of {} has grown from {then} of its own to {now}", grown.package);
+        screen.remark(NOTICE, &figures::one_line(&told))?;
+    }
     for warning in &comparison.warnings {
         screen.remark(NOTICE, &format!("ebb: {}", figures::one_line(warning)))?;
     }
