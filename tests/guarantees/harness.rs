@@ -349,6 +349,8 @@ impl Caller {
                 Ok(count) => self.buffer.extend_from_slice(&piece[..count]),
                 // What we sent was not read to its end before the other side closed.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                // With a timeout, a read ends early also where the process was stopped and goes on (signal(7)).
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("no answer: {error}"),
             }
         }

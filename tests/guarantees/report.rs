@@ -120,7 +120,10 @@ fn runs_beside_each_other_are_summed_and_one_that_lives_is_counted() {
     }
     let told = report(&ebbd, &[]);
     assert_eq!((&told["used"]["runs"], &told["used"]["alive"]), (&json!(2), &json!(0)), "{told}");
-    assert!(number(&told["host"]["peak_bytes"]) > 60.0 * MIB, "{told}");
+    // What was seen of them at one moment depends on when they were looked at.
+    let peaks: Vec<f64> = ebbd.history().iter().map(|line| number(&line["peak_anon_bytes"])).collect();
+    let peak = number(&told["host"]["peak_bytes"]);
+    assert!(peak >= peaks[0].max(peaks[1]) && peak <= peaks[0] + peaks[1], "{peaks:?} {told}");
     let since = report(&ebbd, &["--since", "2099-01-01"]);
     assert_eq!(since["used"]["runs"], 0, "nothing has ended since then");
 }

@@ -125,7 +125,10 @@ pub(super) fn grounds(told: &Told, moment: &Moment) -> Vec<String> {
     let used = &told.used;
     if used.by_curve > 0 {
         let of = counted(used.by_curve, "run");
-        out.push(format!("What runs used is summed up from the curves of their memory ({of})."));
+        out.push(format!(
+            "What runs used is summed up from the curves of their memory ({of}), which is looked at up to a \
+             second apart; what came and went in between is in a run's own peak alone."
+        ));
     }
     if used.by_peak > 0 {
         let of = counted(used.by_peak, "run");
