@@ -6,25 +6,11 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::skip;
+use crate::helpers::libraries::python_with_libraries;
 use crate::helpers::proc::python;
 
 fn diet(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/memory-diet").join(file)
-}
-
-/// The Python of the venv that `tests/run.sh` and `make diet` make.
-fn python_with_libraries(test: &str) -> Option<PathBuf> {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(".work/diet/venv");
-    let python = venv.join("bin/python");
-    // The stamp is written last, so an installation that was broken off is none.
-    if venv.join("made-from").exists() && python.exists() {
-        return Some(python);
-    }
-    skip(
-        test,
-        "there is no venv with the libraries of examples/memory-diet; tests/run.sh makes one with pip",
-    );
-    None
 }
 
 /// Runs both sides of a pair on a few rows, under the real `ebb measure`, and looks at what they have answered.

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::{Said, skip};
+use crate::helpers::libraries::python_with_libraries;
 use crate::measure::python;
 
 const MIB: u64 = 1 << 20;
@@ -228,41 +229,10 @@ subprocess.run([sys.executable, '-c', 'import big'], check=True)
     assert!(!fork.to_string().contains("\"late\""), "it had that already: {fork}");
 }
 
-/// A venv with these libraries as the example pins them, made once; why not, where that is so.
-fn libraries() -> Result<PathBuf, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pinned = root.join("examples/search-indexer/requirements.txt");
-    let (venv, stamp) = (root.join(".work/imports"), root.join(".work/imports/made-from"));
-    let version =
-        asked(Path::new(python()), "import sys; print(sys.version)").ok_or("there is no python3")?;
-    let wanted = version + &std::fs::read_to_string(&pinned).unwrap();
-    if std::fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return Ok(venv.join("bin/python"));
-    }
-    let _ = std::fs::remove_dir_all(&venv);
-    let run = |command: &mut Command| {
-        let output = command.stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let last =
-            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").to_owned();
-        if output.status.success() { Ok(()) } else { Err(last) }
-    };
-    run(Command::new(python()).args(["-m", "venv"]).arg(&venv)).map_err(|why| format!("no venv: {why}"))?;
-    let mut pip = Command::new(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", "--only-binary", ":all:"]);
-    pip.arg("--constraint").arg(&pinned).args(["boto3", "pandas"]);
-    run(&mut pip).map_err(|why| format!("pip can't install boto3 and pandas: {why}"))?;
-    std::fs::write(stamp, wanted).unwrap();
-    Ok(venv.join("bin/python"))
-}
-
 #[test]
 fn boto3_is_about_25_mb_and_pandas_about_44_mb_on_top_of_numpy() {
     const NAME: &str = "measure_imports::boto3_is_about_25_mb_and_pandas_about_44_mb_on_top_of_numpy";
-    let python = match libraries() {
-        Ok(python) => python,
-        Err(why) => return skip(NAME, &why),
-    };
+    let Some(python) = python_with_libraries(NAME) else { return };
     let python = python.to_str().unwrap();
     let dir = tempfile::tempdir().unwrap();
     // Within a fifth, in powers of ten and of two alike.

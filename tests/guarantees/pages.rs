@@ -90,6 +90,7 @@ fn the_commands_of_the_pages_are_ones_that_ebb_has() {
         "docs/containers.md",
         "docs/measure.md",
         "docs/memory.md",
+        "docs/report.md",
         "man/ebb.1",
         "man/ebb-job.5",
         "man/ebbd.8",

@@ -2,6 +2,7 @@
 
 pub(crate) mod audited;
 pub(crate) mod gate;
+pub(crate) mod libraries;
 pub(crate) mod past;
 pub(crate) mod proc;
 pub(crate) mod records;
