@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -119,10 +119,22 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        // Those that have a session of their own, as PostgreSQL's have, first. Nobody forks who is stopped.
+        let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGSTOP);
+        for pid in below(self.pid()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
         // Its group is its own, and it is not reaped yet, so that the number is still its.
         let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
         let _ = self.child.wait();
     }
+}
+
+/// The processes that have come of one, as long as their parents live.
+fn below(pid: i32) -> Vec<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children: Vec<i32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    children.into_iter().flat_map(|child| [vec![child], below(child)].concat()).collect()
 }
 
 /// What an audit has said of one service.
