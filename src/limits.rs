@@ -336,6 +336,9 @@ pub const AUDIT_LIBRARY_MIN: u64 = 4 * 1024 * 1024;
 pub const AUDIT_IDLE_MILLI: u64 = 10;
 /// The same for one that was seen to wake at an interval, and for workers together: one process could do it all.
 pub const AUDIT_CALM_MILLI: u64 = 200;
+/// CPU time that it had or waited for, in thousandths of one CPU, from which on a service works that has had hardly any: the
+/// host is short of CPUs.
+pub const AUDIT_WANTS_MILLI: u64 = 500;
 /// Windows from these on, in milliseconds, carry a medium and a high confidence; shorter ones a low one.
 pub const AUDIT_CONFIDENCE_MS: [u64; 2] = [30_000, 600_000];
 /// What is younger than this, in milliseconds, may still be warming up: no more than a low confidence.

@@ -41,6 +41,10 @@ pub enum Evidence {
         wakes: u64,
         /// The interval that it was seen to wake at.
         rhythm: Option<Rhythm>,
+        /// How long it sleeps at a time, in milliseconds, where that is longer than the window and the kernel was told so.
+        sleeps_ms: Option<u64>,
+        /// When it will wake, in milliseconds from now, where that is behind the window and the kernel was told when.
+        wakes_in_ms: Option<u64>,
         /// What it used of what it holds, in thousandths; none where that was not looked at.
         used_milli: Option<Share>,
         /// Where it is connected to: something may come from there.

@@ -4,6 +4,7 @@
 use crate::job::{Bytes, Millis};
 use crate::learn::suggest;
 use crate::limits;
+use crate::sys::processes::asleep::Asleep;
 
 use super::place::Place;
 use super::program;
@@ -19,6 +20,8 @@ pub struct Besides<'a> {
     pub user: Option<&'a str>,
     /// The interval that it was seen to wake at.
     pub rhythm: Option<Rhythm>,
+    /// The sleep that it was in, where that is longer than what was looked for.
+    pub asleep: Option<Asleep>,
     /// How long was looked, in milliseconds.
     pub window_ms: u64,
     /// The day, such as `2026-01-31`.
@@ -141,6 +144,21 @@ fn command(service: &Service<'_>) -> String {
 fn when(besides: &Besides<'_>) -> String {
     let (job, looked) = (besides.job, Millis(besides.window_ms / 1_000 * 1_000));
     let none = "# schedule = \"H * * * *\"\n";
+    let every = |ms: u64| Millis(even(ms).min(limits::DURATION_MAX_MS));
+    match besides.asleep.filter(|asleep| asleep.ms() >= limits::AUDIT_EVERY_MIN_MS) {
+        Some(Asleep::For(ms)) => {
+            let every = every(ms);
+            return format!("# It was in a sleep of {every}; its work comes on top.\nevery = \"{every}\"\n");
+        }
+        Some(Asleep::Until(ms)) => {
+            let every = every(ms);
+            return format!(
+                "# It was in a sleep with another {every} to go, so it is due as rarely as that, or more rarely:\n\
+                 # every = \"{every}\"\n"
+            );
+        }
+        None => {}
+    }
     let Some(rhythm) = besides.rhythm else {
         return format!(
             "# It was not seen to wake at an interval within {looked}. Say when it is due, or start it with `ebb run-now {job}`:\n{none}"
@@ -159,6 +177,14 @@ fn when(besides: &Besides<'_>) -> String {
     format!("# It woke {} times within {looked}, evenly.\nevery = \"{every}\"\n", rhythm.wakes)
 }
 
+/// A duration in the coarsest unit that is off by no more than a hundredth.
+fn even(ms: u64) -> u64 {
+    const UNITS: [u64; 6] = [3_600_000, 1_800_000, 300_000, 60_000, 10_000, 1_000];
+    let rounded = |unit: u64| (ms + unit / 2) / unit * unit;
+    let fits = UNITS.into_iter().map(rounded).find(|rounded| rounded.abs_diff(ms) <= ms / 100);
+    fits.unwrap_or_else(|| rounded(1_000))
+}
+
 fn environment(names: &[String], job: &str) -> String {
     let is_usual = |name: &str| {
         USUAL.contains(&name)
@@ -171,9 +197,24 @@ fn environment(names: &[String], job: &str) -> String {
     }
     format!(
         "# These variables were set for it; their values may be secrets and are not written down. Give what it needs:\n\
-         # {}\n# environment-file = [\"/etc/{job}.env\"]\n",
-        own.join(", ")
+         {}# environment-file = [\"/etc/{job}.env\"]\n",
+        in_comments(&own)
     )
+}
+
+/// Names, in lines of comments that fit on a screen.
+fn in_comments(names: &[String]) -> String {
+    let mut lines = vec![String::from("#")];
+    for (at, name) in names.iter().enumerate() {
+        let end = if at + 1 < names.len() { "," } else { "" };
+        if lines.last().is_some_and(|line| line.len() > 1 && line.len() + name.len() > 110) {
+            lines.push(String::from("#"));
+        }
+        if let Some(line) = lines.last_mut() {
+            *line += &format!(" {name}{end}");
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 fn mib(bytes: u64) -> String {
@@ -201,6 +242,7 @@ mod tests {
         job: "indexer",
         user: Some("www-data"),
         rhythm: None,
+        asleep: None,
         window_ms: 60_000,
         day: "2026-01-31",
     };
@@ -248,6 +290,18 @@ mod tests {
         let short = Some(Rhythm { every_ms: 500, wakes: 6 });
         let text = written(&Besides { rhythm: short, ..BESIDES }, |_| {});
         assert!(text.contains("\n# every = \"1s\"\n") && text.contains("about every 500ms"), "{text}");
+    }
+
+    #[test]
+    fn a_long_sleep_is_its_interval() {
+        let text = written(&Besides { asleep: Some(Asleep::For(14_400_037)), ..BESIDES }, |_| {});
+        assert!(text.contains("\nevery = \"4h\"\n"), "{text}");
+        let text = written(&Besides { asleep: Some(Asleep::Until(14_399_000)), ..BESIDES }, |_| {});
+        assert!(text.contains("\n# every = \"4h\"\n"), "{text}");
+        for (ms, even_ms) in [(61_000, 61_000), (299_900, 300_000), (5_410_000, 5_400_000), (12_345, 12_000)]
+        {
+            assert_eq!(even(ms), even_ms);
+        }
     }
 
     #[test]

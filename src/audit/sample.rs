@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::sys::processes::Process;
+use crate::sys::processes::asleep::Asleep;
 use crate::sys::processes::memory::Memory;
 use crate::sys::processes::pulse::Pulse;
 
@@ -41,6 +42,8 @@ pub struct Watched {
     pub served: u64,
     /// Where it is connected to by itself.
     pub connected: Vec<String>,
+    /// The sleep that it is in, where that has an end.
+    pub asleep: Option<Asleep>,
     /// Whether it is told of changes of files.
     pub watches_files: bool,
     /// Python packages of which parts are mapped.
@@ -85,6 +88,16 @@ impl Watched {
     #[must_use]
     pub fn cpu_ms(&self) -> u64 {
         self.between(|pulse| pulse.cpu_ms)
+    }
+
+    /// CPU time that it had or waited for within the window, in milliseconds: on a host that is short of CPUs, the one
+    /// says little. What still waits at the end shows at the looks that found it so.
+    #[must_use]
+    pub fn wanted_cpu_ms(&self) -> u64 {
+        let (had, waited) = (self.cpu_ms(), self.between(|pulse| pulse.waited_ms));
+        let runnable = self.pulses.windows(2).filter(|pair| pair[0].1.is_runnable && pair[1].1.is_runnable);
+        let seen: u64 = runnable.map(|pair| pair[1].0 - pair[0].0).sum();
+        (had + waited).max(seen)
     }
 
     /// Wake-ups within the window.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::place::{self, Place};
 use super::program::{self, Interpreter};
 use super::{Observation, Watched};
+use crate::limits;
 
 /// What the processes of a service have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +95,13 @@ fn head<'a>(
     at
 }
 
+/// [`Service::rests`] of some processes together.
+pub(super) fn rests(members: &[&Watched], window_ms: u64, cpu_milli: u64) -> bool {
+    let milli =
+        |of: fn(&Watched) -> u64| members.iter().map(|one| of(one)).sum::<u64>() * 1000 / window_ms.max(1);
+    milli(Watched::cpu_ms) <= cpu_milli && milli(Watched::wanted_cpu_ms) < limits::AUDIT_WANTS_MILLI
+}
+
 impl<'a> Service<'a> {
     /// The process that it is about: the oldest whose parent is not of it; where that is a shell, what it runs.
     #[must_use]
@@ -172,6 +180,12 @@ impl<'a> Service<'a> {
     #[must_use]
     pub fn cpu_milli(&self, window_ms: u64) -> u64 {
         self.cpu_ms() * 1000 / window_ms.max(1)
+    }
+
+    /// Whether it had no more CPU time than so many thousandths of one CPU, and that not for want of one.
+    #[must_use]
+    pub fn rests(&self, window_ms: u64, cpu_milli: u64) -> bool {
+        rests(&self.members, window_ms, cpu_milli)
     }
 
     /// Wake-ups within the window.

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::helpers::audited::Service;
+use crate::helpers::audited::{Audit, Service};
 use crate::helpers::proc::python;
 
 const INDEXER: &str = "
@@ -69,13 +69,32 @@ fn a_candidate_becomes_a_job_file_that_passes_the_check() {
 }
 
 #[test]
+fn a_sleep_of_hours_is_the_interval_of_the_job_though_nobody_saw_it_end() {
+    let service = Service::python(Path::new(python()), &INDEXER.replace("0.4", "4 * 3600"), &[]);
+    let dir = service.path("jobs");
+    // It is ready a moment before it sleeps.
+    service.audit_until(&["--for", "500ms"], |audit| audit.has("resident-idle") && sleep_of(audit).is_some());
+    let audit = service.audit(&["--for", "500ms", "--write", dir.to_str().unwrap()]);
+    assert!(sleep_of(&audit) > Some(14_000_000), "{}", audit.service);
+    let job = std::fs::read_to_string(dir.join("service.toml")).unwrap();
+    // How long it sleeps Python tells the kernel before 3.11 alone, since then until when: then it stands there as a comment.
+    assert!(job.contains("every = \"4h\"\n"), "{job}");
+}
+
+/// How long it sleeps, or still sleeps, in milliseconds.
+fn sleep_of(audit: &Audit) -> Option<u64> {
+    let evidence = &audit.finding("resident-idle")["evidence"];
+    evidence["sleeps_ms"].as_u64().or_else(|| evidence["wakes_in_ms"].as_u64())
+}
+
+#[test]
 fn people_get_a_table_and_what_to_do_and_mistakes_are_told() {
     let service = Service::python(Path::new(python()), INDEXER, &[]);
     let (pid, state) = (service.pid().to_string(), service.path("state").display().to_string());
     let said = ebb(&["audit", &pid, "--for", "1s", "--state", &state]);
     let out = text(&said.stdout);
     assert!(said.status.success() && out.starts_with("SERVICE "), "{out}");
-    assert!(out.contains("resident-idle, confidence low") && out.contains("candidate for a job"), "{out}");
+    assert!(out.contains("\nresident-idle: rests in memory") && out.contains("confidence low): "), "{out}");
     assert!(!out.contains('\u{1b}') && !text(&said.stderr).contains("left"), "no terminal, no progress");
 
     for (args, code, told) in [

@@ -4,6 +4,7 @@
 use crate::audit::finding::{Evidence, Finding, Share};
 use crate::audit::{Service, rhythm};
 use crate::limits;
+use crate::sys::processes::asleep::Asleep;
 use crate::words::{AuditRule, Confidence};
 
 use super::Window;
@@ -19,7 +20,7 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     let used_milli = window.is_touched.then(|| service.used_milli());
     let is_needed = !service.listens().is_empty() || service.starts_others || service.is_run();
     let is_attended = service.members.iter().any(|one| one.process.has_terminal || one.process.pid == 1);
-    if uss < limits::AUDIT_WORTH_MIN || cpu_milli > allowed || is_needed || is_attended {
+    if uss < limits::AUDIT_WORTH_MIN || !service.rests(window.ms, allowed) || is_needed || is_attended {
         return None;
     }
     if used_milli.is_some_and(|used| used > USED_MILLI) {
@@ -29,8 +30,17 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     let watches_files = service.members.iter().any(|one| one.watches_files);
     // Work may come from there at any moment.
     let may_wait = !connected.is_empty() || watches_files || service.age_ms() < limits::AUDIT_YOUNG_MS;
-    let confidence = if may_wait { Confidence::Low } else { window.confidence() };
+    // A shorter sleep has been seen to end.
+    let asleep = service.main().asleep.filter(|it| it.ms() > window.ms);
+    let confidence = match (may_wait, asleep) {
+        (true, _) => Confidence::Low,
+        // It says itself that it will do nothing, for however short a time it was looked at.
+        (false, Some(_)) => window.confidence().max(Confidence::Medium),
+        (false, None) => window.confidence(),
+    };
     let evidence = Evidence::ResidentIdle {
+        sleeps_ms: asleep.and_then(|it| matches!(it, Asleep::For(_)).then(|| it.ms())),
+        wakes_in_ms: asleep.and_then(|it| matches!(it, Asleep::Until(_)).then(|| it.ms())),
         uss_bytes: service.uss(),
         cpu_milli: Share(cpu_milli),
         wakes: service.wakes(),
@@ -105,6 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn what_would_work_if_there_were_a_cpu_for_it_does_not_rest() {
+        let waits = |one: &mut Watched, waited_ms: u64, is_runnable: bool| {
+            for (at, pulse) in &mut one.pulses {
+                pulse.waited_ms = *at * waited_ms / 60_000;
+                pulse.is_runnable = is_runnable;
+            }
+        };
+        assert_eq!(confidence(|one| waits(one, 40_000, false)), None);
+        assert_eq!(confidence(|one| waits(one, 0, true)), None);
+        assert_eq!(confidence(|one| waits(one, 9_000, false)), Some(Confidence::Medium));
+    }
+
+    #[test]
     fn what_waits_for_others_is_a_hint_alone() {
         assert_eq!(
             confidence(|one| one.connected = vec!["tcp 10.0.0.1:5672".to_owned()]),
@@ -133,6 +156,23 @@ mod tests {
             }),
             None
         );
+    }
+
+    #[test]
+    fn a_sleep_that_is_longer_than_the_window_is_told() {
+        let told = |asleep| {
+            let finding = found(|one| one.asleep = asleep, minute()).unwrap();
+            let Evidence::ResidentIdle { sleeps_ms, wakes_in_ms, .. } = finding.evidence else { panic!() };
+            (sleeps_ms, wakes_in_ms)
+        };
+        assert_eq!(told(Some(Asleep::For(14_400_000))), (Some(14_400_000), None));
+        assert_eq!(told(Some(Asleep::Until(9_000_000))), (None, Some(9_000_000)));
+        assert_eq!(told(Some(Asleep::For(1_000))), (None, None));
+        assert_eq!(told(None), (None, None));
+        let short = Window { ms: 2_000, ..minute() };
+        let confidence = |asleep| found(|one| one.asleep = asleep, short).unwrap().confidence;
+        assert_eq!(confidence(Some(Asleep::Until(9_000_000))), Confidence::Medium);
+        assert_eq!(confidence(None), Confidence::Low);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::Window;
 const USED_PART: u64 = 50;
 
 pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
-    let is_idle = service.cpu_milli(window.ms) <= limits::AUDIT_IDLE_MILLI;
+    let is_idle = service.rests(window.ms, limits::AUDIT_IDLE_MILLI);
     if (!window.is_touched && !is_idle) || service.is_run() {
         return None;
     }

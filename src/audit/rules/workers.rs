@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::audit::finding::{Evidence, Finding, Share};
 use crate::audit::program::{self, Interpreter};
+use crate::audit::service::rests;
 use crate::audit::{Service, Watched};
 use crate::limits;
 use crate::words::{AuditRule, Confidence};
@@ -22,7 +23,10 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     });
     let (copies_bytes, workers) = costs.max_by_key(|(cost, _)| *cost)?;
     let cpu_milli = workers.iter().map(|one| one.cpu_ms()).sum::<u64>() * 1000 / window.ms.max(1);
-    if copies_bytes < limits::AUDIT_WORTH_MIN || cpu_milli > limits::AUDIT_CALM_MILLI || service.is_run() {
+    if copies_bytes < limits::AUDIT_WORTH_MIN
+        || !rests(&workers, window.ms, limits::AUDIT_CALM_MILLI)
+        || service.is_run()
+    {
         return None;
     }
     let is_young = workers.iter().any(|one| one.age_ms < limits::AUDIT_YOUNG_MS);

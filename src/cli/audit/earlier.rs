@@ -2,6 +2,7 @@
 //! itself. A file that is odd, too large or of another boot counts as none.
 
 use std::io::Read as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::audit::Watched;
@@ -53,7 +54,7 @@ impl Earlier {
         };
         let text = serde_json::to_string(&self.remembered).map_err(|e| cannot(e.into()))?;
         let dir = self.path.parent().unwrap_or(Path::new("/"));
-        std::fs::DirBuilder::new().recursive(true).create(dir).map_err(cannot)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(cannot)?;
         crate::sys::durable::replace(&self.path, text.as_bytes(), 0o600).map_err(cannot)?;
         Ok(self.path.clone())
     }

@@ -58,7 +58,7 @@ struct Service<'a> {
 struct Found<'a> {
     #[serde(flatten)]
     finding: &'a Finding,
-    title: String,
+    title: &'static str,
     seen: String,
     advice: String,
 }

@@ -12,10 +12,11 @@ mod write;
 
 use jiff::Timestamp;
 
-use crate::audit::{findings, services};
+use crate::audit::{Finding, findings, services};
 use crate::exit;
 use crate::limits;
 use crate::sys::meminfo;
+use crate::words::AuditRule;
 
 use super::args;
 use super::failure::{Done, Failure};
@@ -108,28 +109,58 @@ fn print(args: &args::Audit, seen: &Seen, judged: &[Judged<'_>], screen: &mut Sc
         meminfo::look().total.map_or_else(String::new, |total| format!(" of the host's {}", size(total)));
     let services = counted(judged.len() as u64, "service");
     screen.say(&format!("{services} with {}{host}, seen for {}", size(all), figures::duration(window_ms)))?;
-    let found = judged.iter().flat_map(|one| one.findings.iter().map(move |finding| (one, finding)));
-    let mut found: Vec<_> = found.collect();
-    // What saves most comes first, of what is equal the surer.
-    found.sort_by_key(|(_, finding)| std::cmp::Reverse((finding.saves_bytes, finding.confidence)));
-    if found.is_empty() {
+    print_findings(judged, window_ms, screen)
+}
+
+/// Rule by rule, the one first by which most can be saved; what to do stands once below those that it is said to.
+fn print_findings(judged: &[Judged<'_>], window_ms: u64, screen: &mut Screen) -> Result<(), Failure> {
+    let all = judged.iter().flat_map(|one| one.findings.iter().map(move |finding| (one, finding)));
+    let mut by_rule: Vec<(AuditRule, Vec<(&Judged<'_>, &Finding)>)> = Vec::new();
+    for rule in AuditRule::ALL {
+        let mut found: Vec<_> = all.clone().filter(|(_, finding)| finding.rule == *rule).collect();
+        found.sort_by_key(|(_, finding)| std::cmp::Reverse((finding.saves_bytes, finding.confidence)));
+        by_rule.push((*rule, found));
+    }
+    by_rule.retain(|(_, found)| !found.is_empty());
+    by_rule.sort_by_key(|(_, found)| std::cmp::Reverse(found[0].1.saves_bytes));
+    if by_rule.is_empty() {
         return screen.say(&screen.look.paint(LIVELY, "nothing was found that a change would give back"));
     }
-    let width = screen.look.width.unwrap_or(WIDTH);
-    for (one, finding) in found {
-        let told = sentences::of(finding, window_ms);
-        let name = figures::one_line(&one.service.name);
-        let pid = one.service.main().process.pid;
-        let title = screen.look.paint(HEADING, &format!("{name}: {}", told.title));
+    for (rule, found) in by_rule {
+        let mut told: Vec<_> = found
+            .into_iter()
+            .map(|(one, finding)| (one, finding, sentences::of(finding, window_ms)))
+            .collect();
         screen.say("")?;
-        screen.say(&title)?;
-        let about = format!("{}, confidence {}, pid {pid}", finding.rule, finding.confidence);
-        screen.say(&format!("{:INDENT$}{}", "", screen.look.paint(QUIET, &about)))?;
-        for text in [&told.seen, &told.advice] {
-            for line in wrapped(&figures::one_line(text), width.saturating_sub(4)) {
-                screen.say(&format!("{:INDENT$}{line}", ""))?;
+        screen.say(&screen.look.paint(HEADING, &format!("{rule}: {}", told[0].2.title)))?;
+        while let Some((_, _, first)) = told.first() {
+            let advice = first.advice.clone();
+            let (same, others): (Vec<_>, Vec<_>) =
+                told.into_iter().partition(|(_, _, it)| it.advice == advice);
+            for (one, finding, told) in &same {
+                let name = figures::one_line(&one.service.name);
+                let pid = one.service.main().process.pid;
+                let confidence = finding.confidence;
+                paragraph(
+                    &format!("{name} (pid {pid}, confidence {confidence}): {}", told.seen),
+                    "  ",
+                    screen,
+                )?;
             }
+            paragraph(&advice, "    ", screen)?;
+            told = others;
         }
+    }
+    Ok(())
+}
+
+fn paragraph(text: &str, indent: &str, screen: &mut Screen) -> Result<(), Failure> {
+    let width = screen.look.width.unwrap_or(WIDTH);
+    let room = width.saturating_sub(u16::try_from(indent.len()).unwrap_or(0));
+    for (number, line) in wrapped(&figures::one_line(text), room).iter().enumerate() {
+        // What follows of a service stands below its name.
+        let hang = if number > 0 && indent.len() < INDENT { "  " } else { "" };
+        screen.say(&format!("{indent}{hang}{line}"))?;
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! What a finding says to people: what was seen, and what to do about it. One arm a rule.
 
 use crate::audit::{Evidence, Finding};
-use crate::cli::figures::{counted, duration, roughly, size};
+use crate::cli::figures::{duration, roughly, size};
+use crate::words::AuditRule;
 
 use super::ranking::{per_minute, percent};
 
 /// A heading, what was seen, and what to do.
 pub(super) struct Told {
-    pub(super) title: String,
+    pub(super) title: &'static str,
     pub(super) seen: String,
     pub(super) advice: String,
 }
@@ -17,7 +18,7 @@ const NAMED: usize = 4;
 
 /// The words for a finding of a window of so many milliseconds.
 pub(super) fn of(finding: &Finding, window_ms: u64) -> Told {
-    let (title, seen, advice) = match &finding.evidence {
+    let (seen, advice) = match &finding.evidence {
         Evidence::ResidentIdle { .. } => idle(&finding.evidence, window_ms),
         Evidence::SameCodeWorkers { .. } => workers(&finding.evidence),
         Evidence::GrowingMemory { from_bytes, to_bytes, over_ms, hourly_bytes, audits } => {
@@ -27,8 +28,12 @@ pub(super) fn of(finding: &Finding, window_ms: u64) -> Told {
                 count => format!("more at each of {count} audits and now, over {}", roughly(*over_ms)),
             };
             (
-                format!("its memory only grows: {} an hour", size(*hourly_bytes)),
-                format!("Anonymous memory went from {} to {} {when}.", size(*from_bytes), size(*to_bytes)),
+                format!(
+                    "Anonymous memory went from {} to {} {when}: {} an hour.",
+                    size(*from_bytes),
+                    size(*to_bytes),
+                    size(*hourly_bytes)
+                ),
                 "A cache without bounds, or a leak: give the cache a bound, move it to disk (diskcache, SQLite), or make the \
                  work a job, whose memory is back when it exits. What has only just started may still be warming up."
                     .to_owned(),
@@ -46,7 +51,6 @@ pub(super) fn of(finding: &Finding, window_ms: u64) -> Told {
                 )
             };
             (
-                "it has loaded libraries that it was not seen to use".to_owned(),
                 seen,
                 "Import them in the function that uses them, or lazily (`lazy import`, Python 3.15). The figures are the \
                  resident pages of their files alone, which other processes may share; their heap comes on top: \
@@ -62,7 +66,6 @@ pub(super) fn of(finding: &Finding, window_ms: u64) -> Told {
                 None => format!("{orm} is installed for it, and its sources import it."),
             };
             (
-                format!("it uses an object-relational mapper, {orm}"),
                 seen,
                 "A hint, no verdict: where it only reads rows, the driver with plain SQL and slotted dataclasses takes a part \
                  of the memory and the start. `ebb measure --imports` tells its share."
@@ -71,12 +74,33 @@ pub(super) fn of(finding: &Finding, window_ms: u64) -> Told {
         }
         Evidence::NoBytecodeCache { .. } => bytecode(&finding.evidence),
     };
-    Told { title, seen, advice }
+    Told { title: title(finding.rule), seen, advice }
 }
 
-fn idle(evidence: &Evidence, window_ms: u64) -> (String, String, String) {
-    let Evidence::ResidentIdle { uss_bytes, cpu_milli, wakes, rhythm, used_milli, connected, watches_files } =
-        evidence
+/// What a rule is about.
+const fn title(rule: AuditRule) -> &'static str {
+    match rule {
+        AuditRule::ResidentIdle => "rests in memory and does hardly anything",
+        AuditRule::SameCodeWorkers => "several workers run the same code and have little to do",
+        AuditRule::GrowingMemory => "memory only grows",
+        AuditRule::UnusedLibraries => "libraries are loaded that were not seen to be used",
+        AuditRule::Orm => "an object-relational mapper is loaded",
+        AuditRule::NoBytecodeCache => "Python has no bytecode cache",
+    }
+}
+
+fn idle(evidence: &Evidence, window_ms: u64) -> (String, String) {
+    let Evidence::ResidentIdle {
+        uss_bytes,
+        cpu_milli,
+        wakes,
+        rhythm,
+        sleeps_ms,
+        wakes_in_ms,
+        used_milli,
+        connected,
+        watches_files,
+    } = evidence
     else {
         return Default::default();
     };
@@ -93,6 +117,12 @@ fn idle(evidence: &Evidence, window_ms: u64) -> (String, String, String) {
         None if *wakes == 0 => " It did not wake once.".to_owned(),
         None => format!(" It woke {} times a minute.", per_minute(*wakes, window_ms)),
     };
+    if let Some(ms) = sleeps_ms {
+        seen += &format!(" It sleeps {} at a time.", roughly(*ms));
+    }
+    if let Some(ms) = wakes_in_ms {
+        seen += &format!(" It will sleep for another {}.", roughly(*ms));
+    }
     if let Some(used) = used_milli {
         seen += &format!(" It used {} of what it holds.", percent(used.0));
     }
@@ -107,10 +137,10 @@ fn idle(evidence: &Evidence, window_ms: u64) -> (String, String, String) {
     }
     let advice = "A candidate for a job that starts, works and exits: `ebb audit --write DIR` writes its file and says what \
                   turns the daemon off. Whether it holds state that matters can't be seen from outside.";
-    ("it rests in memory and does hardly anything".to_owned(), seen, advice.to_owned())
+    (seen, advice.to_owned())
 }
 
-fn workers(evidence: &Evidence) -> (String, String, String) {
+fn workers(evidence: &Evidence) -> (String, String) {
     let Evidence::SameCodeWorkers { workers, copies_bytes, cpu_milli, is_reachable, is_python } = evidence
     else {
         return Default::default();
@@ -130,14 +160,10 @@ fn workers(evidence: &Evidence) -> (String, String, String) {
         }
         (false, _) => "One worker with threads or an event loop, or such that are started on demand.",
     };
-    (
-        format!("{} run the same code and have little to do", counted(*workers, "worker")),
-        seen,
-        advice.to_owned(),
-    )
+    (seen, advice.to_owned())
 }
 
-fn bytecode(evidence: &Evidence) -> (String, String, String) {
+fn bytecode(evidence: &Evidence) -> (String, String) {
     let Evidence::NoBytecodeCache { forbidden_by, missing, is_unwritable, python } = evidence else {
         return Default::default();
     };
@@ -155,7 +181,7 @@ fn bytecode(evidence: &Evidence) -> (String, String, String) {
          compileall` over them at installation, or set PYTHONPYCACHEPREFIX to a directory that it may write. Before it \
          becomes a job, above all."
     );
-    ("its Python has no bytecode cache".to_owned(), seen.trim_end().to_owned(), advice)
+    (seen.trim_end().to_owned(), advice)
 }
 
 /// `a, b and 3 more`.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::audit::{Kind, Observation, Watched, libraries, services};
 use crate::limits;
 use crate::sys::processes::sockets::{self, Descriptors};
-use crate::sys::processes::{self, memory, pulse};
+use crate::sys::processes::{self, asleep, memory, pulse};
 use crate::sys::{clock, proc};
 
 use super::python;
@@ -43,8 +43,6 @@ pub(super) struct Seen {
 /// There is no `/proc`.
 pub(super) fn look(wish: Wish<'_>, mut tell: impl FnMut(u64)) -> io::Result<Seen> {
     let mut seen = begin(wish)?;
-    let begun = Instant::now();
-    let passed = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let wanted: Vec<usize> = (0..seen.observation.processes.len())
         .filter(|at| seen.wanted.contains(&seen.observation.processes[*at].process.pid))
         .collect();
@@ -64,15 +62,18 @@ pub(super) fn look(wish: Wish<'_>, mut tell: impl FnMut(u64)) -> io::Result<Seen
     let pauses = limits::AUDIT_PAUSE_RANGE_MS;
     let pause = (wish.window_ms / 60).clamp(*pauses.start(), *pauses.end());
     served.look();
+    // What was got ready before is no part of it, however long that took.
+    let begun = Instant::now();
+    let passed = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut is_first = true;
     loop {
         let now = passed();
         let left = wish.window_ms.saturating_sub(now);
         tell(now.min(wish.window_ms));
-        let is_last = left == 0;
+        let is_last = left == 0 && !is_first;
         for at in &wanted {
             let one = &mut seen.observation.processes[*at];
             let is_small = one.anon_before < limits::AUDIT_PULSE_MIN;
-            let is_first = one.pulses.is_empty();
             if (!is_small || is_first || is_last)
                 && let Ok(pulse) = pulse::take(one.process.pid)
             {
@@ -80,12 +81,13 @@ pub(super) fn look(wish: Wish<'_>, mut tell: impl FnMut(u64)) -> io::Result<Seen
             }
         }
         if is_last {
+            seen.observation.window_ms = now;
             break;
         }
+        is_first = false;
         std::thread::sleep(Duration::from_millis(left.min(pause)));
         served.look();
     }
-    seen.observation.window_ms = passed();
     end(&mut seen, &open, &served);
     Ok(seen)
 }
@@ -168,6 +170,7 @@ fn end(seen: &mut Seen, open: &HashMap<i32, Descriptors>, served: &Served) {
         if wanted.contains(&one.process.pid) && one.anon_before >= limits::AUDIT_PULSE_MIN {
             let mapped = memory::mapped_files(one.process.pid);
             one.libraries = libraries::of(&mapped);
+            one.asleep = asleep::look(one.process.pid);
             one.python = python::look(&one.process, &mapped);
         }
     }

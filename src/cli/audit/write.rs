@@ -59,7 +59,8 @@ pub(super) fn all(
         let path = dir.join(format!("{job}.toml"));
         let user = user(service);
         let window_ms = seen.observation.window_ms;
-        let besides = Besides { job: &job, user: user.as_deref(), rhythm, window_ms, day: &day };
+        let asleep = service.main().asleep.filter(|asleep| asleep.ms() > window_ms);
+        let besides = Besides { job: &job, user: user.as_deref(), rhythm, asleep, window_ms, day: &day };
         match create(&path, &job_file::text(service, &besides)) {
             Ok(()) => written.files.push(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

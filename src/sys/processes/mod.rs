@@ -1,6 +1,7 @@
 //! What `/proc` tells of other processes: who they are, what they hold, how often they wake, whom they serve.
 //! Reads and changes nothing, but for [`memory::clear_referenced`], which says what it does. Judges nothing.
 
+pub mod asleep;
 pub mod memory;
 pub mod pulse;
 pub mod sockets;

@@ -10,6 +10,10 @@ use crate::sys::tree::bytes;
 pub struct Pulse {
     /// CPU time of all its threads, in milliseconds; the kernel counts it in steps of 10.
     pub cpu_ms: u64,
+    /// How long its threads have waited for a CPU that others had, in milliseconds; 0 where the kernel does not say.
+    pub waited_ms: u64,
+    /// Whether its first thread runs, or would if there were a CPU for it.
+    pub is_runnable: bool,
     /// How often its threads have gone to sleep by themselves: about as often they were woken.
     pub wakes: u64,
     /// Anonymous memory and swap in bytes, as the kernel counts without looking at each page: some pages a CPU may be missing.
@@ -25,33 +29,53 @@ pub struct Pulse {
 pub fn take(pid: i32) -> io::Result<Pulse> {
     let text = std::fs::read(format!("/proc/{pid}/stat"))?;
     let odd = || io::Error::other(format!("/proc/{pid}/stat does not read as proc_pid_stat(5) says"));
-    let (ticks, threads) = worked(&text).ok_or_else(odd)?;
+    let (state, ticks, threads) = worked(&text).ok_or_else(odd)?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    // The status of a process has the switches of its first thread alone.
-    let wakes = if threads > 1 { of_threads(pid)? } else { switches(&status) };
+    // What a process shows of these is its first thread's alone.
+    let (wakes, waited_ms) = if threads > 1 {
+        of_threads(pid)?
+    } else {
+        (
+            switches(&status),
+            std::fs::read_to_string(format!("/proc/{pid}/schedstat")).map_or(0, |text| delay_ms(&text)),
+        )
+    };
     let of = |key: &str| bytes(&status, key).unwrap_or(0);
     Ok(Pulse {
         cpu_ms: proc::ticks_ms(ticks),
+        waited_ms,
+        is_runnable: state == b'R',
         wakes,
         anon: of("RssAnon:") + of("VmSwap:"),
         peak_rss: of("VmHWM:"),
     })
 }
 
-/// CPU time in ticks, and the number of threads (proc_pid_stat(5), fields 14, 15 and 20).
-fn worked(text: &[u8]) -> Option<(u64, u64)> {
-    let mut fields = proc::stat_fields(text)?.skip(11);
+/// State, CPU time in ticks, and the number of threads (proc_pid_stat(5), fields 3, 14, 15 and 20).
+fn worked(text: &[u8]) -> Option<(u8, u64, u64)> {
+    let mut fields = proc::stat_fields(text)?;
+    let state = fields.next()?.bytes().next()?;
+    let mut fields = fields.skip(10);
     let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some((user + system, fields.nth(4)?.parse().ok()?))
+    Some((state, user + system, fields.nth(4)?.parse().ok()?))
 }
 
-fn of_threads(pid: i32) -> io::Result<u64> {
-    let mut sum = 0;
+/// Wake-ups and waiting of all threads. One that has ended meanwhile takes its counts along.
+fn of_threads(pid: i32) -> io::Result<(u64, u64)> {
+    let (mut wakes, mut waited_ms) = (0, 0);
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        // One that has ended meanwhile takes its count along.
-        sum += std::fs::read_to_string(thread?.path().join("status")).map_or(0, |status| switches(&status));
+        let thread = thread?.path();
+        let read = |name: &str| std::fs::read_to_string(thread.join(name)).unwrap_or_default();
+        wakes += switches(&read("status"));
+        waited_ms += delay_ms(&read("schedstat"));
     }
-    Ok(sum)
+    Ok((wakes, waited_ms))
+}
+
+/// `/proc/PID/schedstat`: nanoseconds on a CPU, nanoseconds of waiting for one, turns (sched-stats in the kernel's documents).
+fn delay_ms(schedstat: &str) -> u64 {
+    let waited = schedstat.split_ascii_whitespace().nth(1);
+    waited.and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0) / 1_000_000
 }
 
 fn switches(status: &str) -> u64 {
@@ -66,8 +90,13 @@ mod tests {
     #[test]
     fn fields_of_stat_are_counted_from_the_name() {
         let line = b"42 (a) R (b) S 7 8 9 0 -1 4194560 1 0 0 0 31 12 3 4 20 0 17 0 987654 1000 5 1844\n";
-        assert_eq!(worked(line), Some((43, 17)));
+        assert_eq!(worked(line), Some((b'S', 43, 17)));
         assert_eq!(worked(b"42 (a) S 7 8"), None);
+    }
+
+    #[test]
+    fn waiting_for_a_cpu_is_read_in_milliseconds() {
+        assert_eq!((delay_ms("5000000 7900000 3\n"), delay_ms(""), delay_ms("1 x")), (7, 0, 0));
     }
 
     #[test]

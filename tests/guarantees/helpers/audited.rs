@@ -119,21 +119,22 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Its group is its own, and it is not reaped yet, so that the number is still its. It starts nobody while it is stopped,
-        // and those that have left its group (a PostgreSQL's processes each lead their own) end with it.
-        let _ = kill(Pid::from_raw(self.pid()), Signal::SIGSTOP);
-        for pid in descendants(self.pid()) {
+        // Those that have a session of their own, as PostgreSQL's have, first. Nobody forks who is stopped.
+        let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGSTOP);
+        for pid in below(self.pid()) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
+        // Its group is its own, and it is not reaped yet, so that the number is still its.
         let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
         let _ = self.child.wait();
     }
 }
 
-fn descendants(pid: i32) -> Vec<i32> {
+/// The processes that have come of one, as long as their parents live.
+fn below(pid: i32) -> Vec<i32> {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
-    children.flat_map(|child| std::iter::once(child).chain(descendants(child))).collect()
+    let children: Vec<i32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    children.into_iter().flat_map(|child| [vec![child], below(child)].concat()).collect()
 }
 
 /// What an audit has said of one service.
