@@ -15,13 +15,13 @@ counts="$PWD/$work/counts"
 
 step() { printf '== %s\n' "$1"; }
 
-# The packages of PyPI that tests use: an ordinary Varlink client, services to audit; without them those tests are skipped.
-python_packages() {
-  local venv=.work/python
+# The `varlink` package for the test that is an ordinary Varlink client; without it that test is skipped.
+varlink_client() {
+  local venv=.work/varlink
   if cmp -s tests/requirements.txt "$venv/made-from" && "$venv/bin/python" -c 'import varlink' 2>/dev/null; then
     return
   fi
-  step "making a venv with the packages of tests/requirements.txt in $venv"
+  step "making a venv with the Varlink client of PyPI in $venv"
   python3 -c 'import ensurepip' 2>/dev/null || install_package python3-venv || return
   rm -rf "$venv"
   python3 -m venv "$venv" &&
@@ -29,7 +29,7 @@ python_packages() {
     cp tests/requirements.txt "$venv/made-from"
 }
 
-# The venv of the programs of examples/memory-diet; without it the tests of their answers are skipped.
+# The venv of examples/memory-diet, with real services to audit, to measure and to compare; without it those tests are skipped.
 diet_venv() {
   python3 examples/memory-diet/diet.py --prepare
 }
@@ -38,7 +38,7 @@ need_cargo
 need cc gcc
 need python3 python3
 need flock util-linux
-python_packages || echo "   that did not work; the tests that need them are skipped"
+varlink_client || echo "   that did not work; the test that needs it is skipped"
 diet_venv || echo "   that did not work; the tests that need it are skipped"
 
 step "building (the first time takes some minutes)"

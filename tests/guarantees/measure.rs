@@ -176,7 +176,8 @@ fn a_program_that_is_not_there_or_cannot_be_executed_is_said_as_env_does() {
     let folder = measure(&["--", "/"]);
     assert!(folder.code == 126 && folder.err.starts_with("ebb: cannot execute `/`: "), "{folder:?}");
     assert_eq!(measure(&["--"]).code, 2);
-    assert_eq!(measure(&["true"]).code, 2);
+    assert_eq!((measure(&[]).code, measure(&["--no-such-flag", "true"]).code), (2, 2));
+    assert_eq!(measure(&["sh", "-c", "exit 9"]).code, 9, "the -- may be left out");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::helpers::proc::python;
 
 /// A Python that has the `varlink` package, as `tests/run.sh` makes one.
 fn python_with_varlink() -> Option<PathBuf> {
-    let made = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".work/python/bin/python");
+    let made = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".work/varlink/bin/python");
     let has_it = |python: &PathBuf| {
         let tried = Command::new(python).args(["-c", "import varlink"]).output();
         tried.is_ok_and(|output| output.status.success())

@@ -164,7 +164,7 @@ impl Audit {
 
 /// A Python that has these packages, as `tests/run.sh` makes one.
 pub(crate) fn python_with(packages: &str) -> Option<PathBuf> {
-    let made = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".work/python/bin/python");
+    let made = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".work/diet/venv/bin/python");
     let tried = Command::new(&made).args(["-c", &format!("import {packages}")]).output();
     tried.is_ok_and(|output| output.status.success()).then_some(made)
 }
