@@ -117,6 +117,10 @@ fn command(service: &Service<'_>) -> String {
     }
     let called = &process.arguments[0];
     let mut text = String::new();
+    if process.arguments[1..].iter().any(|word| is_secret(word)) {
+        text += "# A word of it looks like a secret. This file is its owner's alone for that: keep it so, or better give the secret\n\
+                 # in an environment file or a credential, since everybody can read the words of a program that runs.\n";
+    }
     // A virtual environment's python is a link to the one that it was made from: its own name is what finds its packages.
     let program = match (called.starts_with('/'), called.contains('/'), process.cwd.as_deref()) {
         (true, _, _) => called.clone(),
@@ -185,9 +189,23 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default().replace('\u{7f}', "\\u007F")
 }
 
-/// For a comment.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// For a comment. Neither a line's end nor what turns the direction of writing gets there.
+pub(super) fn one_line(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if acts(c) { ' ' } else { c }).collect()
+}
+
+/// Whether a word of a command line looks as if a secret were in it: `--password=x`, `--token`, `https://user:x@host`.
+fn is_secret(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or_default().to_ascii_lowercase();
+    let is_named = ["passw", "secret", "token", "api-key", "apikey", "api_key", "credential"]
+        .iter()
+        .any(|part| name.contains(part));
+    let user = word.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next()?.rsplit_once('@'));
+    is_named || user.is_some_and(|(user, _)| user.contains(':'))
 }
 
 #[cfg(test)]
@@ -263,6 +281,21 @@ mod tests {
         assert!(text.contains("that one's bin/python belongs here"), "{text}");
         let title = written(&BESIDES, |one| one.process.arguments = vec!["indexer: sleeping".to_owned()]);
         assert!(title.contains("command = [\"/usr/bin/python3.11\"]"), "{title}");
+    }
+
+    #[test]
+    fn a_secret_on_the_command_line_is_told_of() {
+        for (word, is_told) in [
+            ("--password=hunter2", true),
+            ("--api-key", true),
+            ("postgres://app:hunter2@db/app", true),
+            ("postgres://db/app?x=a:b@c", false),
+            ("/srv/indexer.py", false),
+            ("--all", false),
+        ] {
+            let text = written(&BESIDES, |one| one.process.arguments.push(word.to_owned()));
+            assert_eq!(text.contains("looks like a secret"), is_told, "{text}");
+        }
     }
 
     #[test]
