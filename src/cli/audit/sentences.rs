@@ -2,6 +2,7 @@
 
 use crate::audit::{Evidence, Finding};
 use crate::cli::figures::{counted, duration, roughly, size};
+use crate::limits;
 
 use super::ranking::{per_minute, percent};
 
@@ -107,7 +108,12 @@ fn idle(evidence: &Evidence, window_ms: u64) -> (String, String, String) {
     }
     let advice = "A candidate for a job that starts, works and exits: `ebb audit --write DIR` writes its file and says what \
                   turns the daemon off. Whether it holds state that matters can't be seen from outside.";
-    ("it rests in memory and does hardly anything".to_owned(), seen, advice.to_owned())
+    let title = if cpu_milli.0 > limits::AUDIT_IDLE_MILLI {
+        "it works at an interval, and rests in memory in between"
+    } else {
+        "it rests in memory and does hardly anything"
+    };
+    (title.to_owned(), seen, advice.to_owned())
 }
 
 fn workers(evidence: &Evidence) -> (String, String, String) {
@@ -165,5 +171,30 @@ fn listed(names: impl Iterator<Item = String>) -> String {
     match names.len().saturating_sub(NAMED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Share;
+    use crate::words::{AuditRule, Confidence};
+
+    #[test]
+    fn what_works_at_an_interval_is_not_said_to_do_hardly_anything() {
+        let title = |milli: u64| {
+            let evidence = Evidence::ResidentIdle {
+                uss_bytes: 1 << 30,
+                cpu_milli: Share(milli),
+                wakes: 4,
+                rhythm: None,
+                used_milli: None,
+                connected: Vec::new(),
+                watches_files: false,
+            };
+            let (rule, confidence) = (AuditRule::ResidentIdle, Confidence::Low);
+            of(&Finding { rule, confidence, saves_bytes: None, evidence }, 60_000).title
+        };
+        assert!(title(10).contains("hardly anything") && !title(150).contains("hardly anything"));
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn all(
 
 /// The user to run as. An ebbd that is not root's can become nobody else; within a container names are its own.
 fn user(service: &Service<'_>) -> Option<String> {
-    let uid = service.main().process.uid;
+    // Whoever calls a set-user-ID program chooses its words, and shall not have them run as root.
+    let uid = service.main().process.caller_uid;
     let is_container = matches!(service.kind, Kind::Placed(Place::Container { .. }));
     let is_root = nix::unistd::geteuid().is_root();
     (is_root && !is_container).then(|| users::name_of(uid).unwrap_or_else(|| uid.to_string()))

@@ -26,7 +26,7 @@ pub fn take(pid: i32) -> io::Result<Pulse> {
     let text = std::fs::read(format!("/proc/{pid}/stat"))?;
     let odd = || io::Error::other(format!("/proc/{pid}/stat does not read as proc_pid_stat(5) says"));
     let (ticks, threads) = worked(&text).ok_or_else(odd)?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let status = super::text(&format!("/proc/{pid}/status"))?;
     // The status of a process has the switches of its first thread alone.
     let wakes = if threads > 1 { of_threads(pid)? } else { switches(&status) };
     let of = |key: &str| bytes(&status, key).unwrap_or(0);
@@ -49,7 +49,8 @@ fn of_threads(pid: i32) -> io::Result<u64> {
     let mut sum = 0;
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         // One that has ended meanwhile takes its count along.
-        sum += std::fs::read_to_string(thread?.path().join("status")).map_or(0, |status| switches(&status));
+        let status = std::fs::read(thread?.path().join("status"));
+        sum += status.map_or(0, |status| switches(&String::from_utf8_lossy(&status)));
     }
     Ok(sum)
 }

@@ -56,7 +56,7 @@ pub fn descriptors(pid: i32) -> Option<Descriptors> {
 /// The sockets of the network namespace that a process is in (proc_pid_net(5)).
 #[must_use]
 pub fn table(pid: i32) -> Vec<Socket> {
-    let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+    let read = |name: &str| super::text(&format!("/proc/{pid}/net/{name}")).unwrap_or_default();
     let mut sockets = Vec::new();
     for transport in ["tcp", "udp"] {
         for (name, transport) in [(transport.to_owned(), transport), (format!("{transport}6"), transport)] {
@@ -170,6 +170,19 @@ mod tests {
         let connected = all.iter().find(|one| one.peer == peer).unwrap();
         assert_eq!((connected.state, &connected.port), (State::Connected, &listening.unwrap().port));
         drop(served);
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_hides_no_other_socket() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+        let own = i32::try_from(std::process::id()).unwrap();
+        let name = |ends: &[u8]| [format!("ebb-test-{own}-").as_bytes(), ends].concat();
+        let bind =
+            |name: &[u8]| UnixListener::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        let _both = (bind(&name(b"\xff\xfe")), bind(&name(b"plain")));
+        let place = format!("unix @ebb-test-{own}-plain");
+        assert!(table(own).iter().any(|one| one.state == State::Listens && one.place == place));
     }
 
     #[test]
