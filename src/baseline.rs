@@ -301,7 +301,8 @@ mod tests {
         let bad = BTreeMap::from([("a".to_owned(), before(0))]);
         assert!(Baseline::add_to(&path, bad).unwrap_err().to_string().contains("can't be written"));
         assert!(!path.exists());
-        let long = Before { service: Some("x".repeat(BASELINE_FILE_MAX as usize)), ..before(1) };
+        let long =
+            Before { service: Some("x".repeat(usize::try_from(BASELINE_FILE_MAX).unwrap())), ..before(1) };
         let long = BTreeMap::from([("a".to_owned(), long)]);
         assert!(Baseline::add_to(&path, long).unwrap_err().to_string().contains("larger than"));
         assert!(!path.exists());

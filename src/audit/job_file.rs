@@ -84,6 +84,14 @@ pub fn text(service: &Service<'_>, besides: &Besides<'_>) -> String {
     if let Kind::Placed(Place::Container { .. }) = service.kind {
         text += "# It runs in a container: command, directory and user are those within it, so this file belongs there, to an\n\
                  # ebbd that is its first process (docs/containers.md).\n";
+        // Its names of users are its own, and without one the job would be root's there.
+        if service.main().process.uid != 0 {
+            text += &format!(
+                "# It acts as uid {} of this host: say here who that is in the container, or the job gets ebbd's own user.\n\
+                 # user = \"\"\n",
+                service.main().process.uid
+            );
+        }
     }
     text += &format!("description = {}\n", quoted(&format!("What {called} did")));
     text += &command(service);
@@ -281,6 +289,18 @@ mod tests {
         assert!(text.contains("that one's bin/python belongs here"), "{text}");
         let title = written(&BESIDES, |one| one.process.arguments = vec!["indexer: sleeping".to_owned()]);
         assert!(title.contains("command = [\"/usr/bin/python3.11\"]"), "{title}");
+    }
+
+    #[test]
+    fn in_a_container_somebody_has_to_say_who_it_is() {
+        let id = "4f1c6a0a8a5d4c6c9b1e2f3a4b5c6d7e8f901a2b3c4d5e6f708192a3b4c5d6e7";
+        let text = |uid: u32| {
+            written(&Besides { user: None, ..BESIDES }, |one| {
+                one.cgroup(&format!("/docker/{id}")).process.uid = uid;
+            })
+        };
+        assert!(text(33).contains("# It acts as uid 33 ") && text(33).contains("\n# user = \"\"\n"));
+        assert!(!text(0).contains("# user ="));
     }
 
     #[test]

@@ -41,6 +41,10 @@ pub struct Watched {
     pub served: u64,
     /// Where it is connected to by itself.
     pub connected: Vec<String>,
+    /// CPU time that children have used which it began within the window and has not waited for yet, in milliseconds.
+    pub begun_ms: u64,
+    /// Whether it was stopped at the end (SIGSTOP, a debugger): what it does otherwise was not seen.
+    pub is_stopped: bool,
     /// Whether it is told of changes of files.
     pub watches_files: bool,
     /// Python packages of which parts are mapped.
@@ -85,6 +89,13 @@ impl Watched {
     #[must_use]
     pub fn cpu_ms(&self) -> u64 {
         self.between(|pulse| pulse.cpu_ms)
+    }
+
+    /// CPU time of children that came and went within the window, or are still there, in milliseconds; of one that was there
+    /// before, all of its time.
+    #[must_use]
+    pub fn children_ms(&self) -> u64 {
+        self.between(|pulse| pulse.children_ms) + self.begun_ms
     }
 
     /// Wake-ups within the window.

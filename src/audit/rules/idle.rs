@@ -1,5 +1,5 @@
 //! It rests in memory, does hardly anything, and nobody can reach it: a job.
-//! Silent where somebody listens, sits at a terminal, or starts other services: those have to be there.
+//! What its children do is its work: `make` sleeps while compilers run. Silent where somebody listens, sits at a terminal, or starts other services: those have to be there.
 
 use crate::audit::finding::{Evidence, Finding, Share};
 use crate::audit::{Service, rhythm};
@@ -19,7 +19,14 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     let used_milli = window.is_touched.then(|| service.used_milli());
     let is_needed = !service.listens().is_empty() || service.starts_others || service.is_run();
     let is_attended = service.members.iter().any(|one| one.process.has_terminal || one.process.pid == 1);
-    if uss < limits::AUDIT_WORTH_MIN || cpu_milli > allowed || is_needed || is_attended {
+    if uss < limits::AUDIT_WORTH_MIN
+        || cpu_milli + service.children_milli(window.ms) > allowed
+        || is_needed
+        || is_attended
+    {
+        return None;
+    }
+    if service.members.iter().any(|one| one.is_stopped) {
         return None;
     }
     if used_milli.is_some_and(|used| used > USED_MILLI) {
@@ -102,6 +109,15 @@ mod tests {
             }),
             None
         );
+    }
+
+    #[test]
+    fn what_waits_for_its_children_or_is_stopped_does_not_rest() {
+        assert_eq!(confidence(|one| one.pulses[20].1.children_ms = 30_000), None, "compilers came and went");
+        assert_eq!(confidence(|one| one.begun_ms = 30_000), None, "a linker is still there");
+        assert!(confidence(|one| one.pulses[20].1.children_ms = 300).is_some(), "a date(1) now and then");
+        assert!(confidence(|one| one.pulses.iter_mut().for_each(|it| it.1.children_ms = 9_000)).is_some());
+        assert_eq!(confidence(|one| one.is_stopped = true), None);
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub fn look(pid: i32) -> io::Result<Process> {
         start_ticks,
         has_terminal: terminal != 0,
         uid,
-        caller_uid: if real == 0 { uid } else { real },
+        caller_uid: caller(real, uid),
         name: status.lines().find_map(|line| line.strip_prefix("Name:\t")).unwrap_or_default().to_owned(),
         exe: std::fs::read_link(path("exe")).ok().map(undeleted),
         arguments: words(&cmdline),
@@ -106,6 +106,11 @@ fn uids(status: &str) -> Option<(u32, u32)> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     let mut fields = line.split_ascii_whitespace();
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// See [`Process::caller_uid`].
+const fn caller(real: u32, effective: u32) -> u32 {
+    if real == 0 { effective } else { real }
 }
 
 /// A file of `/proc` as text. Names in it can be any bytes, and one that is no UTF-8 shall not hide the rest.
@@ -217,6 +222,15 @@ mod tests {
         let line = b"42 (a) R (b) S 7 8 9 34816 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 987654 1000 5 1844\n";
         assert_eq!(identity(line), Some((7, 8, 34816, 987_654)));
         assert_eq!(identity(b"42 (a) S 7 8"), None);
+    }
+
+    #[test]
+    fn who_calls_a_set_user_id_program_answers_for_its_words() {
+        let of = |status: &str| uids(status).map(|(real, effective)| caller(real, effective));
+        assert_eq!(of("Name:\tsudo\nUid:\t1000\t0\t0\t0\n"), Some(1000));
+        assert_eq!(of("Name:\tdaemon\nUid:\t0\t33\t0\t33\n"), Some(33), "root that acts as somebody else");
+        assert_eq!(of("Name:\troot\nUid:\t0\t0\t0\t0\n"), Some(0));
+        assert_eq!(of("Name:\tx\n"), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Descriptors {
     /// The inodes of its sockets.
     pub sockets: HashSet<u64>,
+    /// Those of them that are its standard input, output or error: a journal or a log, as a rule.
+    pub standard: HashSet<u64>,
     /// Whether it is told of changes of files (inotify(7), fanotify(7)).
     pub watches_files: bool,
 }
@@ -20,6 +22,9 @@ pub enum State {
     Listens,
     /// Somebody who is there, or was until a moment ago.
     Connected,
+    /// Somebody who is there, by way of a socket of this host that has no name: who has connected to another one, as to
+    /// D-Bus, and both ends of a socketpair(2).
+    Unnamed,
     /// Anything else.
     Other,
 }
@@ -47,7 +52,10 @@ pub fn descriptors(pid: i32) -> Option<Descriptors> {
         let Ok(target) = std::fs::read_link(entry.path()) else { continue };
         let Some(target) = target.to_str() else { continue };
         let socket = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-        found.sockets.extend(socket.and_then(|inode| inode.parse::<u64>().ok()));
+        let inode = socket.and_then(|inode| inode.parse::<u64>().ok());
+        found.sockets.extend(inode);
+        let is_standard = matches!(entry.file_name().to_str(), Some("0" | "1" | "2"));
+        found.standard.extend(inode.filter(|_| is_standard));
         found.watches_files |= matches!(target, "anon_inode:inotify" | "anon_inode:[fanotify]");
     }
     Some(found)
@@ -125,7 +133,7 @@ fn unix(line: &str) -> Option<Socket> {
     let mut rest = line;
     let mut fields = [""; 7];
     for field in &mut fields {
-        (*field, rest) = rest.trim_start().split_once(' ')?;
+        (*field, rest) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
     }
     let (flags, kind, state, path) = (fields[3], fields[4], fields[5], rest.trim_start());
     // A name that the kernel has drawn for one who wanted an answer (unix(7), autobind).
@@ -133,6 +141,7 @@ fn unix(line: &str) -> Option<Socket> {
         .strip_prefix('@')
         .is_some_and(|name| name.len() == 5 && name.bytes().all(|b| b.is_ascii_hexdigit()));
     let state = match (flags, kind, state) {
+        (_, "0001" | "0005", "03") if path.is_empty() => State::Unnamed,
         _ if path.is_empty() => return None,
         (ACCEPTS, _, _) => State::Listens,
         (_, DATAGRAM, _) if !is_drawn => State::Listens,
@@ -210,6 +219,11 @@ mod tests {
         assert_eq!(line("00000000 0001 03   107 /run/a.sock").unwrap().state, State::Connected);
         assert_eq!(line("00000000 0002 01   108 /run/log.sock").unwrap().state, State::Listens);
         assert_eq!(line("00000000 0002 01   108 @0001f").unwrap().state, State::Other);
-        assert_eq!(line("00000000 0001 03   107"), None);
+        assert_eq!(
+            line("00000000 0001 03   107").map(|one| (one.state, one.inode)),
+            Some((State::Unnamed, 107))
+        );
+        assert_eq!(line("00000000 0002 01   107"), None);
+        assert_eq!(line("00000000"), None);
     }
 }
