@@ -1,5 +1,6 @@
 //! It rests in memory, does hardly anything, and nobody can reach it: a job.
-//! What its children do is its work: `make` sleeps while compilers run. Silent where somebody listens, sits at a terminal, or starts other services: those have to be there.
+//! What its children do is its work: `make` sleeps while compilers run.
+//! Silent where somebody listens, sits at a terminal, or starts other services: those have to be there.
 
 use crate::audit::finding::{Evidence, Finding, Share};
 use crate::audit::{Service, rhythm};
