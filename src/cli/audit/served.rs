@@ -67,14 +67,18 @@ impl Served {
         // What came in is not gone to; a worker that has only the connection does not listen itself, but its port is known.
         let is_from_here = |socket: &&Socket| !namespace.listening.values().any(|it| it.port == socket.port);
         let named = own.filter(is_from_here).map(|socket| format!("{} {}", transport(socket), socket.peer));
-        // The ends of a pair are made one after the other: who has both talks to itself, as each event loop does.
-        let has_both =
-            |inode: u64| sockets.contains(&(inode + 1)) || sockets.contains(&inode.wrapping_sub(1));
-        let unnamed = sockets.iter().filter(|inode| {
-            namespace.unnamed.contains(inode) && !open.standard.contains(inode) && !has_both(**inode)
-        });
-        one.connected = sorted(named.chain(unnamed.map(|_| UNNAMED.to_owned())));
+        let is_unnamed = |inode: &u64| namespace.unnamed.contains(inode) && !open.standard.contains(inode);
+        let unnamed =
+            has_odd(sockets.iter().copied().filter(is_unnamed).collect()).then(|| UNNAMED.to_owned());
+        one.connected = sorted(named.chain(unnamed));
     }
+}
+
+/// Whether one of these sockets has its other end elsewhere. The ends of a pair are made one after the other: who has both
+/// talks to itself, as each event loop does.
+fn has_odd(mut inodes: Vec<u64>) -> bool {
+    inodes.sort_unstable();
+    inodes.chunk_by(|a, b| a.abs_diff(*b) == 1).any(|chain| chain.len() % 2 == 1)
 }
 
 fn transport(socket: &Socket) -> &str {
@@ -165,7 +169,7 @@ mod tests {
     #[test]
     fn who_is_on_the_bus_is_connected_and_who_talks_to_itself_is_not() {
         let mut namespace = Namespace::default();
-        namespace.add([20, 30, 31, 40].map(|inode| socket(inode, State::Unnamed, "", "")).to_vec());
+        namespace.add([20, 29, 30, 31, 40].map(|inode| socket(inode, State::Unnamed, "", "")).to_vec());
         let mut served = Served::default();
         served.namespaces.insert("net:[1]".to_owned(), namespace);
         let connected = |sockets: &[u64], standard: &[u64]| {
@@ -176,6 +180,7 @@ mod tests {
             one.connected
         };
         assert_eq!(connected(&[20, 40], &[40]), [UNNAMED]);
+        assert_eq!(connected(&[29, 30, 31, 40], &[40]), [UNNAMED], "connected just before its loop was made");
         assert_eq!(connected(&[30, 31, 40], &[40]), [""; 0], "its event loop's pair, and its journal");
     }
 }
