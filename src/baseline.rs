@@ -129,6 +129,9 @@ impl Baseline {
             |why: String| Problem::of_file(path, format!("the baseline can't be written: {why}"), None);
         let mut text = serde_json::to_string_pretty(self).map_err(|e| refused(e.to_string()))?;
         text.push('\n');
+        if text.len() as u64 > BASELINE_FILE_MAX {
+            return Err(refused(format!("it would be larger than {BASELINE_FILE_MAX} bytes")));
+        }
         Self::parse(path, &text).map_err(|problem| refused(problem.message))?;
         durable::replace(path, text.as_bytes(), 0o644).map_err(|error| refused(reason(&error)))
     }
@@ -297,6 +300,11 @@ mod tests {
         let path = dir.path().join(FILE_NAME);
         let bad = BTreeMap::from([("a".to_owned(), before(0))]);
         assert!(Baseline::add_to(&path, bad).unwrap_err().to_string().contains("can't be written"));
+        assert!(!path.exists());
+        let long =
+            Before { service: Some("x".repeat(usize::try_from(BASELINE_FILE_MAX).unwrap())), ..before(1) };
+        let long = BTreeMap::from([("a".to_owned(), long)]);
+        assert!(Baseline::add_to(&path, long).unwrap_err().to_string().contains("larger than"));
         assert!(!path.exists());
         std::fs::write(&path, "{ \"version\": 1, ").unwrap();
         let good = BTreeMap::from([("a".to_owned(), before(1))]);

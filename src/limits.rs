@@ -361,5 +361,14 @@ pub const AUDIT_REMEMBERED_FILE_MAX: u64 = 4 * 1024 * 1024;
 pub const AUDIT_SOURCES_MAX: usize = 200;
 /// See [`AUDIT_SOURCES_MAX`].
 pub const AUDIT_SOURCE_BYTES_MAX: u64 = 256 * 1024;
+/// Different peers that an audit counts at one port, and connections of one network namespace that it knows; more are not
+/// told apart from none.
+pub const AUDIT_PEERS_MAX: usize = 100_000;
+/// Entries of one directory of sources that an audit looks at; others own it, and can put in as many as they like.
+pub const AUDIT_ENTRIES_MAX: usize = 4_000;
+/// Most bytes of a process's words, and of its environment, that an audit takes in; of more it takes none.
+pub const AUDIT_WORDS_MAX: u64 = 256 * 1024;
+/// Characters of a service's name; what a process calls itself beyond that is left out.
+pub const AUDIT_NAME_MAX: usize = 255;
 /// Services that the table of an audit shows; the rest is summed up, unless all are asked for.
 pub const AUDIT_ROWS: usize = 20;

@@ -87,6 +87,14 @@ pub fn text(service: &Service<'_>, besides: &Besides<'_>) -> String {
     if let Kind::Placed(Place::Container { .. }) = service.kind {
         text += "# It runs in a container: command, directory and user are those within it, so this file belongs there, to an\n\
                  # ebbd that is its first process (docs/containers.md).\n";
+        // Its names of users are its own, and without one the job would be root's there.
+        if service.main().process.uid != 0 {
+            text += &format!(
+                "# It acts as uid {} of this host: say here who that is in the container, or the job gets ebbd's own user.\n\
+                 # user = \"\"\n",
+                service.main().process.uid
+            );
+        }
     }
     text += &format!("description = {}\n", quoted(&format!("What {called} did")));
     text += &command(service);
@@ -120,6 +128,10 @@ fn command(service: &Service<'_>) -> String {
     }
     let called = &process.arguments[0];
     let mut text = String::new();
+    if process.arguments[1..].iter().any(|word| is_secret(word)) {
+        text += "# A word of it looks like a secret. This file is its owner's alone for that: keep it so, or better give the secret\n\
+                 # in an environment file or a credential, since everybody can read the words of a program that runs.\n";
+    }
     // A virtual environment's python is a link to the one that it was made from: its own name is what finds its packages.
     let program = match (called.starts_with('/'), called.contains('/'), process.cwd.as_deref()) {
         (true, _, _) => called.clone(),
@@ -226,9 +238,23 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default().replace('\u{7f}', "\\u007F")
 }
 
-/// For a comment.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// For a comment. Neither a line's end nor what turns the direction of writing gets there.
+pub(super) fn one_line(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if acts(c) { ' ' } else { c }).collect()
+}
+
+/// Whether a word of a command line looks as if a secret were in it: `--password=x`, `--token`, `https://user:x@host`.
+fn is_secret(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or_default().to_ascii_lowercase();
+    let is_named = ["passw", "secret", "token", "api-key", "apikey", "api_key", "credential"]
+        .iter()
+        .any(|part| name.contains(part));
+    let user = word.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next()?.rsplit_once('@'));
+    is_named || user.is_some_and(|(user, _)| user.contains(':'))
 }
 
 #[cfg(test)]
@@ -317,6 +343,33 @@ mod tests {
         assert!(text.contains("that one's bin/python belongs here"), "{text}");
         let title = written(&BESIDES, |one| one.process.arguments = vec!["indexer: sleeping".to_owned()]);
         assert!(title.contains("command = [\"/usr/bin/python3.11\"]"), "{title}");
+    }
+
+    #[test]
+    fn in_a_container_somebody_has_to_say_who_it_is() {
+        let id = "4f1c6a0a8a5d4c6c9b1e2f3a4b5c6d7e8f901a2b3c4d5e6f708192a3b4c5d6e7";
+        let text = |uid: u32| {
+            written(&Besides { user: None, ..BESIDES }, |one| {
+                one.cgroup(&format!("/docker/{id}")).process.uid = uid;
+            })
+        };
+        assert!(text(33).contains("# It acts as uid 33 ") && text(33).contains("\n# user = \"\"\n"));
+        assert!(!text(0).contains("# user ="));
+    }
+
+    #[test]
+    fn a_secret_on_the_command_line_is_told_of() {
+        for (word, is_told) in [
+            ("--password=hunter2", true),
+            ("--api-key", true),
+            ("postgres://app:hunter2@db/app", true),
+            ("postgres://db/app?x=a:b@c", false),
+            ("/srv/indexer.py", false),
+            ("--all", false),
+        ] {
+            let text = written(&BESIDES, |one| one.process.arguments.push(word.to_owned()));
+            assert_eq!(text.contains("looks like a secret"), is_told, "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::limits;
+
 /// Programs that run other programs: two processes of the same one need not be the same service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interpreter {
@@ -94,7 +96,9 @@ pub fn name(exe: Option<&Path>, arguments: &[String], kernels: &str) -> String {
         None => of_exe(),
     };
     let told = told.filter(|name| !name.is_empty());
-    told.unwrap_or_else(|| if kernels.is_empty() { "unknown".to_owned() } else { kernels.to_owned() })
+    let told =
+        told.unwrap_or_else(|| if kernels.is_empty() { "unknown".to_owned() } else { kernels.to_owned() });
+    told.chars().take(limits::AUDIT_NAME_MAX).collect()
 }
 
 /// Whether the words are a title that the process gave itself (setproctitle), from which nothing can be started again.
@@ -150,6 +154,8 @@ mod tests {
         assert_eq!(name(Some(Path::new("/memfd:sealed-1")), &words("app"), "app"), "app");
         assert_eq!(name(None, &[], "kworker"), "kworker");
         assert_eq!(name(None, &[], ""), "unknown");
+        let endless = ["python3".to_owned(), "x".repeat(100_000)];
+        assert_eq!(name(Some(Path::new("/usr/bin/python3")), &endless, "").len(), limits::AUDIT_NAME_MAX);
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub struct Watched {
     pub connected: Vec<String>,
     /// The sleep that it is in, where that has an end.
     pub asleep: Option<Asleep>,
+    /// CPU time that children have used which it began within the window and has not waited for yet, in milliseconds.
+    pub begun_ms: u64,
+    /// Whether it was stopped at the end (SIGSTOP, a debugger): what it does otherwise was not seen.
+    pub is_stopped: bool,
     /// Whether it is told of changes of files.
     pub watches_files: bool,
     /// Python packages of which parts are mapped.
@@ -98,6 +102,13 @@ impl Watched {
         let runnable = self.pulses.windows(2).filter(|pair| pair[0].1.is_runnable && pair[1].1.is_runnable);
         let seen: u64 = runnable.map(|pair| pair[1].0 - pair[0].0).sum();
         (had + waited).max(seen)
+    }
+
+    /// CPU time of children that came and went within the window, or are still there, in milliseconds; of one that was there
+    /// before, all of its time.
+    #[must_use]
+    pub fn children_ms(&self) -> u64 {
+        self.between(|pulse| pulse.children_ms) + self.begun_ms
     }
 
     /// Wake-ups within the window.

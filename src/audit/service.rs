@@ -176,6 +176,12 @@ impl<'a> Service<'a> {
         self.sum(Watched::cpu_ms)
     }
 
+    /// CPU time of children that are none of its processes because they were not there all the time, in thousandths of one CPU.
+    #[must_use]
+    pub fn children_milli(&self, window_ms: u64) -> u64 {
+        self.sum(Watched::children_ms) * 1000 / window_ms.max(1)
+    }
+
     /// CPU time within the window, in thousandths of one CPU.
     #[must_use]
     pub fn cpu_milli(&self, window_ms: u64) -> u64 {

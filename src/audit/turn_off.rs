@@ -1,5 +1,6 @@
 //! What turns a candidate's daemon off and its job on, and back again, as a page for people. Changes nothing itself.
 
+use super::job_file::one_line;
 use super::place::Place;
 use super::{Kind, Service};
 
@@ -41,7 +42,7 @@ pub fn page(
          4. Put the job into force, and see a first run: `ebb reload`, then `ebb run-now {job} --follow`.\n\
          5. From a few runs on: `ebb suggest {job}` for its limits, `ebb report` for what it saves.\n\n\
          Back again: take `{job}.toml` away, `ebb reload`, and\n{on}",
-        name = service.name,
+        name = shown(&service.name),
     )
 }
 
@@ -61,28 +62,33 @@ fn change(
 fn of_unit(name: &str, of_user: Option<&str>) -> (String, String) {
     let manager = of_user.map_or_else(
         || "systemctl".to_owned(),
-        |uid| if uid == "0" { "systemctl --user".to_owned() } else { format!("systemctl --user -M {uid}@") },
+        |uid| match uid {
+            "0" => "systemctl --user".to_owned(),
+            uid => format!("systemctl --user -M {}", word(&format!("{uid}@"))),
+        },
     );
-    let stem = name.strip_suffix(".service").unwrap_or(name);
+    let stem = word(&format!("{}.*", name.strip_suffix(".service").unwrap_or(name)));
+    let name = &word(name);
     let off = block(&format!("{manager} disable --now {name}"))
         + &format!(
-            "   Where a timer, a socket or a path starts it (`{manager} list-units --all '{stem}.*'`), that one, too.\n"
+            "   Where a timer, a socket or a path starts it (`{manager} list-units --all {stem}`), that one, too.\n"
         );
     (off, block(&format!("{manager} enable --now {name}")))
 }
 
 fn of_container(engine: &str, id: &str, container: Option<&Container>) -> (String, String) {
     if let Some((service, file)) = container.and_then(|it| it.compose.as_ref()) {
+        let (service, file, key) = (word(service), word(file), shown(service));
         let off = format!(
             "   In `{file}`, give the service a profile, so that `docker compose up` leaves it out:\n\n   ```yaml\n   services:\n     \
-             {service}:\n       profiles: [\"off\"]\n   ```\n   and stop the one that runs:\n"
+             {key}:\n       profiles: [\"off\"]\n   ```\n   and stop the one that runs:\n"
         ) + &block(&format!("docker compose -f {file} stop {service}"));
         let on = format!("   without `profiles` in `{file}`:\n")
             + &block(&format!("docker compose -f {file} up -d {service}"));
         return (off, on);
     }
     let short = if id.len() == 64 { &id[..12] } else { id };
-    let name = container.map_or(short, |it| it.name.as_str());
+    let name = &word(container.map_or(short, |it| it.name.as_str()));
     match engine {
         "docker" | "podman" => (
             block(&format!("{engine} update --restart=no {name}\n   {engine} stop {name}")),
@@ -116,6 +122,7 @@ fn of_tree(service: &Service<'_>, starter: Option<&Starter>) -> (String, String)
             "   start it as before.\n".to_owned(),
         );
     };
+    let name = &shown(name);
     match name.as_str() {
         "supervisord" => (
             "   in its `[program:...]` of supervisord's configuration write `autostart=false`, then\n"
@@ -135,6 +142,23 @@ fn of_tree(service: &Service<'_>, starter: Option<&Starter>) -> (String, String)
             format!("   have `{name}` start it.\n"),
         ),
     }
+}
+
+/// As one word of a shell's: names come from others, and people copy the line.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    let text = one_line(text);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        return text;
+    }
+    // `./-x` is no name of a unit or container, but neither is it an option.
+    let dash = if text.starts_with('-') { "./" } else { "" };
+    format!("'{dash}{}'", text.replace('\'', "'\\''"))
+}
+
+/// Between backquotes.
+fn shown(text: &str) -> String {
+    one_line(text).replace('`', "'")
 }
 
 fn block(command: &str) -> String {
@@ -180,5 +204,38 @@ mod tests {
             assert!(page.contains(line), "{line}\n{page}");
             assert!(page.contains("Back again"), "{page}");
         }
+    }
+
+    #[test]
+    fn names_that_others_chose_are_neither_commands_nor_markdown() {
+        let evil = "a;id\n```\n$(id)`id`";
+        let user = "/user.slice/user-1000.slice/user@1000.service/app.slice";
+        let compose = Container { name: evil.into(), compose: Some((evil.into(), evil.into())) };
+        let plain = Container { name: evil.into(), compose: None };
+        for page in [
+            told(&format!("{user}/a;id `id`.service"), None, None),
+            told("/lxc.payload.a;id `id`", None, None),
+            told(&format!("/docker/{ID}"), Some(&compose), None),
+            told(&format!("/docker/{ID}"), Some(&plain), None),
+            told("/", None, Some(evil)),
+        ] {
+            let fences = page.lines().filter(|line| line.trim_start().starts_with("```")).count();
+            assert!(fences % 2 == 0 && !page.lines().any(|line| line.starts_with("```")), "{page}");
+            // What a shell would run is inside of quotes.
+            let mut is_command = false;
+            for line in page.lines() {
+                match line.trim() {
+                    "```console" => is_command = true,
+                    "```" => is_command = false,
+                    line if is_command => {
+                        let bare: String = line.split('\'').step_by(2).collect();
+                        assert!(!bare.contains([';', '`', '$']), "{line}");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(word("it's"), "'it'\\''s'");
+        assert_eq!(word("--host=evil.service"), "'./--host=evil.service'");
     }
 }

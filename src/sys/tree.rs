@@ -23,6 +23,8 @@ pub struct Family {
     mark: Vec<u8>,
     /// Whether session, group and mark count for nothing: `main` is this process, whose descendants are the family.
     is_own: bool,
+    /// Children of this process of before, with their starts: what they and their own do is not of the family.
+    spared: Vec<(i32, u64)>,
 }
 
 impl Family {
@@ -30,16 +32,19 @@ impl Family {
     /// tells it from a later process of that number, where that is known; `mark` is a `NAME=value` that this run alone has in its environment.
     #[must_use]
     pub fn new(main: i32, start_ticks: u64, mark: &str) -> Self {
-        Self { main, start_ticks, mark: mark.as_bytes().to_vec(), is_own: false }
+        Self { main, start_ticks, mark: mark.as_bytes().to_vec(), is_own: false, spared: Vec::new() }
     }
 
-    /// All descendants of this process, for one that starts nothing else. As a subreaper ([`super::child::set_subreaper`])
+    /// All descendants of this process that it will start, for one that starts nothing else; children that it has already
+    /// were its shell's, which has become this program (`server & exec ebb …`). As a subreaper ([`super::child::set_subreaper`])
     /// it keeps also those that have forked twice.
     #[must_use]
     pub fn of_this_process() -> Self {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let start_ticks = proc::pid_start_ticks(own).unwrap_or(proc::START_UNKNOWN);
-        Self { main: own, start_ticks, mark: Vec::new(), is_own: true }
+        let children = proc::own_children().unwrap_or_default().into_iter();
+        let spared = children.filter_map(|pid| Some((pid, proc::pid_start_ticks(pid).ok()?))).collect();
+        Self { main: own, start_ticks, mark: Vec::new(), is_own: true, spared }
     }
 
     /// The pid of the main process.
@@ -68,6 +73,13 @@ impl Family {
     /// up what they have, and not to be sure that none is left. `None` where there are no such lists.
     fn listed(&self) -> Option<Vec<i32>> {
         let mut members = proc::children(self.main).ok()?;
+        let is_spared =
+            |&(pid, start): &(i32, u64)| proc::pid_start_ticks(pid).is_ok_and(|ticks| ticks == start);
+        if !self.spared.is_empty() {
+            let spared: Vec<i32> =
+                self.spared.iter().filter(|it| is_spared(it)).map(|(pid, _)| *pid).collect();
+            members.retain(|pid| !spared.contains(pid));
+        }
         let mut next = 0;
         while let Some(&pid) = members.get(next) {
             // What has ended meanwhile has no children any more.
@@ -151,6 +163,11 @@ impl Family {
             all.iter().filter(|(pid, stat)| **pid != own && !matches!(stat.state, b'Z' | b'X'))
         {
             let line = Ancestors { all: &all, next: Some(pid) };
+            let is_spared =
+                |at: i32| all.get(&at).is_some_and(|stat| self.spared.contains(&(at, stat.start_ticks)));
+            if !self.spared.is_empty() && line.clone().any(is_spared) {
+                continue;
+            }
             let is_ours = |&at: &i32| (at == self.main && !is_stranger) || all.get(&at).is_some_and(kin);
             let belongs = kin(stat)
                 || line.clone().any(|at| is_ours(&at))

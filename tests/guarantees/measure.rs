@@ -296,6 +296,23 @@ fn what_takes_too_long_is_ended_and_so_is_what_is_left_behind() {
 }
 
 #[test]
+fn what_was_there_before_the_run_is_neither_counted_nor_ended() {
+    let ebb = env!("CARGO_BIN_EXE_ebb");
+    let script = format!(
+        "sleep 300 >/dev/null 2>&1 & echo $! >&3; exec {ebb} measure --json --accounting process-tree -- true 3>&-"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("exec 3>{}; {script}", dir.path().join("pid").display());
+    let said = said(Command::new("sh").args(["-c", &script]).stdin(Stdio::null()));
+    let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
+    let pid = nix::unistd::Pid::from_raw(pid.trim().parse().unwrap());
+    let killed = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+    let figures: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(figures["runs"][0]["leftover"], 0, "{figures}");
+    assert!(killed.is_ok(), "it was ended with the run");
+}
+
+#[test]
 fn a_series_names_the_run_that_failed_and_exits_as_it_did() {
     let dir = tempfile::tempdir().unwrap();
     let count = dir.path().join("count");

@@ -1,4 +1,5 @@
 //! It rests in memory, does hardly anything, and nobody can reach it: a job.
+//! What its children do is its work: `make` sleeps while compilers run.
 //! Silent where somebody listens, sits at a terminal, or starts other services: those have to be there.
 
 use crate::audit::finding::{Evidence, Finding, Share};
@@ -20,7 +21,12 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     let used_milli = window.is_touched.then(|| service.used_milli());
     let is_needed = !service.listens().is_empty() || service.starts_others || service.is_run();
     let is_attended = service.members.iter().any(|one| one.process.has_terminal || one.process.pid == 1);
-    if uss < limits::AUDIT_WORTH_MIN || !service.rests(window.ms, allowed) || is_needed || is_attended {
+    let all_milli = cpu_milli + service.children_milli(window.ms);
+    let rests = all_milli <= allowed && service.rests(window.ms, allowed);
+    if uss < limits::AUDIT_WORTH_MIN || !rests || is_needed || is_attended {
+        return None;
+    }
+    if service.members.iter().any(|one| one.is_stopped) {
         return None;
     }
     if used_milli.is_some_and(|used| used > USED_MILLI) {
@@ -125,6 +131,15 @@ mod tests {
         assert_eq!(confidence(|one| waits(one, 40_000, false)), None);
         assert_eq!(confidence(|one| waits(one, 0, true)), None);
         assert_eq!(confidence(|one| waits(one, 9_000, false)), Some(Confidence::Medium));
+    }
+
+    #[test]
+    fn what_waits_for_its_children_or_is_stopped_does_not_rest() {
+        assert_eq!(confidence(|one| one.pulses[20].1.children_ms = 30_000), None, "compilers came and went");
+        assert_eq!(confidence(|one| one.begun_ms = 30_000), None, "a linker is still there");
+        assert!(confidence(|one| one.pulses[20].1.children_ms = 300).is_some(), "a date(1) now and then");
+        assert!(confidence(|one| one.pulses.iter_mut().for_each(|it| it.1.children_ms = 9_000)).is_some());
+        assert_eq!(confidence(|one| one.is_stopped = true), None);
     }
 
     #[test]

@@ -33,6 +33,7 @@ const WIDTH: u16 = 110;
 
 pub(super) fn run(args: &args::Audit, screen: &mut Screen) -> Done {
     let wish = Wish { window_ms: args.window_ms, is_touched: args.touch, service: args.service.as_deref() };
+    args.write.as_deref().map_or(Ok(()), write::may_write)?;
     let has_terminal = screen.err_look.width.is_some();
     let mut seen = watch::look(wish, |passed| progress(passed, args.window_ms, has_terminal, screen))
         .map_err(|error| Failure::system("the processes of this host can't be looked at", &error))?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::audit::{Cache, CacheMissing, ORMS, Python, libraries, program};
 use crate::limits;
+use crate::sys::durable;
 use crate::sys::processes::Process;
 use crate::sys::processes::memory::Mapped;
 
@@ -164,8 +165,8 @@ fn loaded(mapped: &[Mapped]) -> Vec<PathBuf> {
 }
 
 fn python_files(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut entries: Vec<PathBuf> = entries.take(limits::AUDIT_ENTRIES_MAX).collect();
     entries.sort_unstable();
     for path in entries {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -187,8 +188,15 @@ fn python_files(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) {
 
 fn read(path: &Path) -> Option<String> {
     use std::io::Read as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // Others own the directory: a pipe there would have this wait, and a link that came since lead elsewhere.
+    let flags = durable::NON_BLOCKING | nix::fcntl::OFlag::O_NOFOLLOW.bits();
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
     let mut text = Vec::new();
-    fs::File::open(path).ok()?.take(limits::AUDIT_SOURCE_BYTES_MAX).read_to_end(&mut text).ok()?;
+    file.take(limits::AUDIT_SOURCE_BYTES_MAX).read_to_end(&mut text).ok()?;
     Some(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -237,6 +245,19 @@ mod tests {
         assert_eq!(missing("2.7"), Some(true));
         fs::write(package.join("__init__.pyc"), "").unwrap();
         assert_eq!(missing("2.7"), None);
+    }
+
+    #[test]
+    fn a_pipe_or_a_link_among_the_sources_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&dir.path().join("a.py"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::write(dir.path().join("b.py"), "import peewee").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("b.py"), dir.path().join("c.py")).unwrap();
+        let dir = dir.path().to_owned();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(["a.py", "b.py", "c.py"].map(|name| read(&dir.join(name)))));
+        let read = told.recv_timeout(std::time::Duration::from_secs(10)).expect("it waits at the pipe");
+        assert_eq!(read, [None, Some("import peewee".to_owned()), None]);
     }
 
     #[test]

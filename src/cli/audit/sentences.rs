@@ -80,7 +80,7 @@ pub(super) fn of(finding: &Finding, window_ms: u64) -> Told {
 /// What a rule is about.
 const fn title(rule: AuditRule) -> &'static str {
     match rule {
-        AuditRule::ResidentIdle => "rests in memory and does hardly anything",
+        AuditRule::ResidentIdle => "rests in memory, and works little or at an interval",
         AuditRule::SameCodeWorkers => "several workers run the same code and have little to do",
         AuditRule::GrowingMemory => "memory only grows",
         AuditRule::UnusedLibraries => "libraries are loaded that were not seen to be used",

@@ -3,14 +3,18 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::audit::Watched;
+use crate::limits;
 use crate::sys::processes::Process;
-use crate::sys::processes::sockets::{self, Socket, State};
+use crate::sys::processes::sockets::{self, Descriptors, Socket, State};
 
 /// The network namespaces that are looked at.
 #[derive(Debug, Default)]
 pub(super) struct Served {
     namespaces: HashMap<String, Namespace>,
 }
+
+/// What is said of a peer that the kernel does not name.
+const UNNAMED: &str = "a socket of this host, such as D-Bus";
 
 /// What was seen in one.
 #[derive(Debug, Default)]
@@ -21,6 +25,8 @@ struct Namespace {
     listening: HashMap<u64, Socket>,
     /// Who is connected, by inode.
     connected: HashMap<u64, Socket>,
+    /// Who is connected to somebody on this host without a name of its own, by inode.
+    unnamed: HashSet<u64>,
     /// The different peers of a port.
     peers: HashMap<String, HashSet<String>>,
     /// What was left of connections of before the first look.
@@ -46,7 +52,8 @@ impl Served {
     }
 
     /// What a process with these sockets listens on, is connected to, and how many came.
-    pub(super) fn fill(&self, one: &mut Watched, sockets: &HashSet<u64>) {
+    pub(super) fn fill(&self, one: &mut Watched, open: &Descriptors) {
+        let sockets = &open.sockets;
         let Some(namespace) = one.process.network.as_ref().and_then(|name| self.namespaces.get(name)) else {
             return;
         };
@@ -59,9 +66,19 @@ impl Served {
         let own = sockets.iter().filter_map(|inode| namespace.connected.get(inode));
         // What came in is not gone to; a worker that has only the connection does not listen itself, but its port is known.
         let is_from_here = |socket: &&Socket| !namespace.listening.values().any(|it| it.port == socket.port);
-        one.connected =
-            sorted(own.filter(is_from_here).map(|socket| format!("{} {}", transport(socket), socket.peer)));
+        let named = own.filter(is_from_here).map(|socket| format!("{} {}", transport(socket), socket.peer));
+        let is_unnamed = |inode: &u64| namespace.unnamed.contains(inode) && !open.standard.contains(inode);
+        let unnamed =
+            has_odd(sockets.iter().copied().filter(is_unnamed).collect()).then(|| UNNAMED.to_owned());
+        one.connected = sorted(named.chain(unnamed));
     }
+}
+
+/// Whether one of these sockets has its other end elsewhere. The ends of a pair are made one after the other: who has both
+/// talks to itself, as each event loop does.
+fn has_odd(mut inodes: Vec<u64>) -> bool {
+    inodes.sort_unstable();
+    inodes.chunk_by(|a, b| a.abs_diff(*b) == 1).any(|chain| chain.len() % 2 == 1)
 }
 
 fn transport(socket: &Socket) -> &str {
@@ -77,6 +94,7 @@ fn sorted(places: impl Iterator<Item = String>) -> Vec<String> {
 
 impl Namespace {
     fn add(&mut self, table: Vec<Socket>) {
+        self.unnamed.clear();
         for socket in table {
             match socket.state {
                 State::Listens => drop(self.listening.insert(socket.inode, socket)),
@@ -89,11 +107,15 @@ impl Namespace {
                     if self.over.contains(&key) {
                         continue;
                     }
-                    self.peers.entry(key.0).or_default().insert(key.1);
-                    if socket.inode != 0 {
+                    let peers = self.peers.entry(key.0).or_default();
+                    if peers.len() < limits::AUDIT_PEERS_MAX {
+                        peers.insert(key.1);
+                    }
+                    if socket.inode != 0 && self.connected.len() < limits::AUDIT_PEERS_MAX {
                         self.connected.insert(socket.inode, socket);
                     }
                 }
+                State::Unnamed => drop(self.unnamed.insert(socket.inode)),
                 State::Other => {}
             }
         }
@@ -138,8 +160,27 @@ mod tests {
         served.namespaces.insert("net:[1]".to_owned(), namespace);
         let mut one = Watched::default();
         one.process.network = Some("net:[1]".to_owned());
-        served.fill(&mut one, &HashSet::from([7, 8, 9]));
+        let sockets = HashSet::from([7, 8, 9]);
+        served.fill(&mut one, &Descriptors { sockets, ..Descriptors::default() });
         assert_eq!((one.served, one.listens), (2, vec!["tcp *:80".to_owned()]));
         assert_eq!(one.connected, ["tcp db:1"]);
+    }
+
+    #[test]
+    fn who_is_on_the_bus_is_connected_and_who_talks_to_itself_is_not() {
+        let mut namespace = Namespace::default();
+        namespace.add([20, 29, 30, 31, 40].map(|inode| socket(inode, State::Unnamed, "", "")).to_vec());
+        let mut served = Served::default();
+        served.namespaces.insert("net:[1]".to_owned(), namespace);
+        let connected = |sockets: &[u64], standard: &[u64]| {
+            let mut one = Watched::default();
+            one.process.network = Some("net:[1]".to_owned());
+            let (sockets, standard) = (sockets.iter().copied().collect(), standard.iter().copied().collect());
+            served.fill(&mut one, &Descriptors { sockets, standard, watches_files: false });
+            one.connected
+        };
+        assert_eq!(connected(&[20, 40], &[40]), [UNNAMED]);
+        assert_eq!(connected(&[29, 30, 31, 40], &[40]), [UNNAMED], "connected just before its loop was made");
+        assert_eq!(connected(&[30, 31, 40], &[40]), [""; 0], "its event loop's pair, and its journal");
     }
 }

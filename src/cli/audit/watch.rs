@@ -146,11 +146,14 @@ fn is_container(kind: &Kind, word: &str) -> bool {
 fn end(seen: &mut Seen, open: &HashMap<i32, Descriptors>, served: &Served) {
     let now_ms = clock::now().mono.0;
     let wanted = &seen.wanted;
+    let begun = begun(wanted, now_ms.saturating_sub(seen.observation.window_ms));
     seen.observation.processes.retain_mut(|one| {
         let process = &one.process;
         if proc::pid_start_ticks(process.pid).ok() != Some(process.start_ticks) {
             return false;
         }
+        one.is_stopped = proc::stat(process.pid).is_ok_and(|stat| matches!(stat.state, b'T' | b't'));
+        one.begun_ms = begun.get(&process.pid).copied().unwrap_or(0);
         one.age_ms = now_ms.saturating_sub(proc::ticks_ms(process.start_ticks));
         if !wanted.contains(&process.pid) {
             return true;
@@ -160,10 +163,11 @@ fn end(seen: &mut Seen, open: &HashMap<i32, Descriptors>, served: &Served) {
         let mut descriptors = sockets::descriptors(process.pid).unwrap_or_default();
         if let Some(first) = open.get(&process.pid) {
             descriptors.sockets.extend(&first.sockets);
+            descriptors.standard.extend(&first.standard);
             descriptors.watches_files |= first.watches_files;
         }
         one.watches_files = descriptors.watches_files;
-        served.fill(one, &descriptors.sockets);
+        served.fill(one, &descriptors);
         true
     });
     for one in &mut seen.observation.processes {
@@ -173,5 +177,54 @@ fn end(seen: &mut Seen, open: &HashMap<i32, Descriptors>, served: &Served) {
             one.asleep = asleep::look(one.process.pid);
             one.python = python::look(&one.process, &mapped);
         }
+    }
+}
+
+/// CPU time of processes that began after an instant, in milliseconds, by the process below which they did.
+fn begun(wanted: &HashSet<i32>, after_ms: u64) -> HashMap<i32, u64> {
+    let mut parents: HashMap<i32, i32> = HashMap::new();
+    for pid in proc::pids().unwrap_or_default() {
+        let stat = proc::stat(pid).ok().filter(|stat| proc::ticks_ms(stat.start_ticks) > after_ms);
+        parents.extend(stat.filter(|_| !wanted.contains(&pid)).map(|stat| (pid, stat.ppid)));
+    }
+    let mut sums = HashMap::new();
+    for (&pid, &parent) in &parents {
+        // Numbers can come round between two looks, so that the way up is no ring.
+        let way = std::iter::successors(Some(parent), |at| parents.get(at).copied()).take(parents.len() + 1);
+        let Some(below) = way.into_iter().find(|at| wanted.contains(at)) else { continue };
+        let used = pulse::take(pid).map_or(0, |pulse| pulse.cpu_ms + pulse.children_ms);
+        *sums.entry(below).or_default() += used;
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::BufRead as _;
+
+    #[test]
+    fn what_children_do_that_have_just_begun_is_known() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let mut shell = std::process::Command::new("sh")
+            .args(["-c", "(while :; do :; done) & echo $!; wait"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut busy = String::new();
+        io::BufReader::new(shell.stdout.take().unwrap()).read_line(&mut busy).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let used = || begun(&HashSet::from([own]), 0).get(&own).copied().unwrap_or(0);
+        let mut seen = used();
+        while seen < 50 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+            seen = used();
+        }
+        let late = begun(&HashSet::from([own]), u64::MAX);
+        let busy = nix::unistd::Pid::from_raw(busy.trim().parse().unwrap());
+        nix::sys::signal::kill(busy, nix::sys::signal::Signal::SIGKILL).unwrap();
+        shell.wait().unwrap();
+        assert!(seen >= 50, "{seen}");
+        assert!(late.is_empty(), "{late:?}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::audit::job_file::{self, Besides};
@@ -43,6 +43,7 @@ pub(super) fn all(
         Failure::system(format!("{} can't be written", what.display()), error)
     };
     std::fs::create_dir_all(dir).map_err(|error| cannot(dir, &error))?;
+    may_write(dir)?;
     let mut written = Written::default();
     let mut jobs: BTreeMap<String, Before> = BTreeMap::new();
     let mut names: HashSet<String> = HashSet::new();
@@ -91,7 +92,8 @@ pub(super) fn all(
 
 /// The user to run as. An ebbd that is not root's can become nobody else; within a container names are its own.
 fn user(service: &Service<'_>) -> Option<String> {
-    let uid = service.main().process.uid;
+    // Whoever calls a set-user-ID program chooses its words, and shall not have them run as root.
+    let uid = service.main().process.caller_uid;
     let is_container = matches!(service.kind, Kind::Placed(Place::Container { .. }));
     let is_root = nix::unistd::geteuid().is_root();
     (is_root && !is_container).then(|| users::name_of(uid).unwrap_or_else(|| uid.to_string()))
@@ -113,8 +115,39 @@ fn page_of(service: &Service<'_>, job: &str, seen: &Seen) -> String {
     turn_off::page(service, job, container.as_ref(), starter.as_ref())
 }
 
+/// That a directory, if it is there, is not one in which everybody may make files, such as `/tmp`. Asked before the look, too,
+/// which may take long.
+///
+/// # Errors
+/// It is.
+pub(super) fn may_write(dir: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(dir) {
+        Ok(facts) if facts.permissions().mode() & 0o002 != 0 => Err(Failure::Usage(format!(
+            "--write {}: everybody can write there, so a job file in it could be anybody's; name another directory",
+            dir.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// A new file, for its owner alone: what a process was called with can be a secret.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_where_everybody_can_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let written = all(dir.path(), &[], &Seen::default(), jiff::Timestamp::UNIX_EPOCH);
+            written.map(|_| ()).map_err(|failure| failure.exit_code().0)
+        };
+        assert_eq!((mode(0o755), mode(0o1777), mode(0o777)), (Ok(()), Err(2), Err(2)));
+    }
 }

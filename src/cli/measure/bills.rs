@@ -22,7 +22,7 @@ impl Bills {
     /// # Errors
     /// There is no room for it.
     pub(super) fn open() -> Result<Self, Failure> {
-        let template = std::env::temp_dir().join("ebb-imports-XXXXXX");
+        let template = place(std::env::var_os, nix::unistd::geteuid().is_root()).join("ebb-imports-XXXXXX");
         let failed = |e: std::io::Error| {
             Failure::system(format_args!("cannot make a directory such as {}", template.display()), &e)
         };
@@ -57,6 +57,18 @@ impl Bills {
     }
 }
 
+/// Where it is made. Variables outlive a run, in a service that it has started for one: where everybody may make files, as in
+/// `/tmp`, somebody else could make the directory anew once it is gone, and would be imported from there.
+fn place(variable: impl Fn(&'static str) -> Option<OsString>, is_root: bool) -> PathBuf {
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir());
+    if variable("TMPDIR").is_some() {
+        return std::env::temp_dir();
+    }
+    let own = if is_root { Some(PathBuf::from("/run")) } else { absolute("XDG_RUNTIME_DIR") };
+    let may_write = |dir: &PathBuf| nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok();
+    own.filter(may_write).unwrap_or_else(std::env::temp_dir)
+}
+
 fn taken(path: &Path) -> Option<Bill> {
     let text = std::fs::read(path).ok()?;
     let _ = std::fs::remove_file(path);
@@ -66,5 +78,25 @@ fn taken(path: &Path) -> Option<Bill> {
 impl Drop for Bills {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_lies_where_nobody_else_can_make_it_anew() {
+        let own = tempfile::tempdir().unwrap();
+        let with = |name: &'static str, dir: &Path| {
+            let dir = dir.as_os_str().to_owned();
+            move |asked: &'static str| (asked == name).then(|| dir.clone())
+        };
+        assert_eq!(place(with("XDG_RUNTIME_DIR", own.path()), false), own.path());
+        assert_eq!(place(with("XDG_RUNTIME_DIR", Path::new("relative")), false), std::env::temp_dir());
+        assert_eq!(place(with("TMPDIR", own.path()), true), std::env::temp_dir(), "the user's own wish");
+        if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_ok() {
+            assert_eq!(place(|_| None, true), Path::new("/run"));
+        }
     }
 }

@@ -43,6 +43,8 @@ pub(super) fn follow(
     let own = i32::try_from(std::process::id()).unwrap_or(0);
     // The program begins as a copy of this process, whose size the kernel keeps as the program's own if it is never larger.
     let floor = proc::resident_bytes(own).unwrap_or(0);
+    // Before there is a program: children that this process has by now are none of its.
+    let family = Family::of_this_process();
     let started = match foreground::start(program, signals, leaf.as_ref()) {
         Ok(started) => started,
         Err(error) => {
@@ -53,7 +55,7 @@ pub(super) fn follow(
     let (tree, unused) = match leaf {
         Some(leaf) if started.is_inside => (Tree::Leaf(leaf), None),
         // It may be in some of its directories.
-        unused => (Tree::Family(Family::of_this_process()), unused),
+        unused => (Tree::Family(family), unused),
     };
     let mut watch = Watch {
         looks: Looks::new(started.began_ns),

@@ -1,14 +1,14 @@
 //! The file of a measurement: read as a baseline, written whole or not at all. Knows nothing of what is compared.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::limits;
 use crate::measure::{Measured, VERSION};
+use crate::sys::durable;
 
 use super::super::failure::Failure;
 
@@ -56,17 +56,11 @@ pub(super) fn write(path: &Path, measured: &Measured) -> Result<(), Failure> {
     let failed = |e: &io::Error| Failure::system(format_args!("cannot save {}", path.display()), e);
     let mut text = serde_json::to_string_pretty(measured).map_err(|e| failed(&e.into()))?;
     text.push('\n');
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.new", std::process::id()));
-    let next = path.with_file_name(name);
-    let written = File::create(&next)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&next, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&next);
-        failed(&error)
-    })
+    // What is no file, such as a pipe or /dev/null, stays what it is.
+    let is_special = std::fs::metadata(path).is_ok_and(|facts| !facts.is_file());
+    let written =
+        if is_special { std::fs::write(path, text) } else { durable::replace(path, text.as_bytes(), 0o666) };
+    written.map_err(|error| failed(&error))
 }
 
 /// That it will likely be possible to write there: a long run shall not be made for nothing.
@@ -123,5 +117,42 @@ mod tests {
         for wrong in [dir.path().to_owned(), dir.path().join("no/new.json"), "/".into()] {
             assert!(matches!(will_fit(&wrong), Err(Failure::Usage(_))), "{wrong:?}");
         }
+    }
+
+    fn measured() -> Measured {
+        let text = r#"{"version": 1, "command": ["true"], "at": "2026-01-01T00:00:00Z", "accounting": "process-tree",
+            "runs": [], "summary": {}}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_others_have_laid_in_the_way_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "theirs").unwrap();
+        for end in ["", ".new"] {
+            let laid = dir.path().join(format!(".base.json.{}{end}", std::process::id()));
+            std::os::unix::fs::symlink(&victim, laid).unwrap();
+        }
+        let path = dir.path().join("base.json");
+        assert!(write(&path, &measured()).is_err() && !path.exists());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "theirs");
+        write(&path, &measured()).unwrap();
+        assert_eq!(read(&path).unwrap(), measured(), "what was in the way is gone");
+    }
+
+    #[test]
+    fn what_is_no_file_stays_what_it_is() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        // Opened for both, so that neither end waits for the other.
+        let mut pipe = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        write(&path, &measured()).unwrap();
+        assert!(std::fs::symlink_metadata(&path).unwrap().file_type().is_fifo());
+        let mut text = [0; 16];
+        pipe.read_exact(&mut text).unwrap();
+        assert!(text.starts_with(b"{"));
     }
 }

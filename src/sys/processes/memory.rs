@@ -62,7 +62,7 @@ fn parse(text: &str) -> Option<Memory> {
 /// The files that a process has in its memory, in order of their paths; none where it may not be looked at.
 #[must_use]
 pub fn mapped_files(pid: i32) -> Vec<Mapped> {
-    parse_mapped(&std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default())
+    parse_mapped(&super::text(&format!("/proc/{pid}/smaps")).unwrap_or_default())
 }
 
 fn parse_mapped(text: &str) -> Vec<Mapped> {

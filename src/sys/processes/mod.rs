@@ -6,10 +6,11 @@ pub mod memory;
 pub mod pulse;
 pub mod sockets;
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use super::proc;
+use crate::limits;
 
 /// Who a process is. What may not be read is missing, not an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +27,9 @@ pub struct Process {
     pub has_terminal: bool,
     /// The user that it acts as.
     pub uid: u32,
+    /// The user who started it, where a set-user-ID program gave it another one (credentials(7)): its words are that user's.
+    /// Of a process that has given root up itself, the one that it acts as.
+    pub caller_uid: u32,
     /// What the kernel calls it (comm, at most 15 bytes).
     pub name: String,
     /// Its program.
@@ -65,25 +69,27 @@ impl Environment {
 /// It has gone, or `/proc` hides it.
 pub fn look(pid: i32) -> io::Result<Process> {
     let path = |name: &str| format!("/proc/{pid}/{name}");
-    let text = std::fs::read(path("stat"))?;
+    let stat = std::fs::read(path("stat"))?;
     let odd = || io::Error::other(format!("/proc/{pid}/stat does not read as proc_pid_stat(5) says"));
-    let (ppid, pgrp, terminal, start_ticks) = identity(&text).ok_or_else(odd)?;
-    let status = std::fs::read_to_string(path("status"))?;
-    let cmdline = std::fs::read(path("cmdline")).unwrap_or_default();
+    let (ppid, pgrp, terminal, start_ticks) = identity(&stat).ok_or_else(odd)?;
+    let status = text(&path("status"))?;
+    let (real, uid) = uids(&status).ok_or_else(odd)?;
+    let cmdline = bounded(&path("cmdline"));
     Ok(Process {
         pid,
         ppid,
         pgrp,
         start_ticks,
         has_terminal: terminal != 0,
-        uid: effective_uid(&status).ok_or_else(odd)?,
+        uid,
+        caller_uid: caller(real, uid),
         name: status.lines().find_map(|line| line.strip_prefix("Name:\t")).unwrap_or_default().to_owned(),
         exe: std::fs::read_link(path("exe")).ok().map(undeleted),
         arguments: words(&cmdline),
         cwd: std::fs::read_link(path("cwd")).ok(),
-        cgroup: std::fs::read_to_string(path("cgroup")).map(|text| cgroup_of(&text)).unwrap_or_default(),
+        cgroup: text(&path("cgroup")).map(|text| cgroup_of(&text)).unwrap_or_default(),
         network: std::fs::read_link(path("ns/net")).ok().and_then(|link| link.to_str().map(str::to_owned)),
-        environment: environment(&std::fs::read(path("environ")).unwrap_or_default()),
+        environment: environment(&bounded(&path("environ"))),
     })
 }
 
@@ -96,9 +102,30 @@ fn identity(text: &[u8]) -> Option<(i32, i32, i32, u64)> {
     Some((ppid, pgrp, terminal, fields.nth(14)?.parse().ok()?))
 }
 
-fn effective_uid(status: &str) -> Option<u32> {
+/// The real and the effective user (proc_pid_status(5)).
+fn uids(status: &str) -> Option<(u32, u32)> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
+    let mut fields = line.split_ascii_whitespace();
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// See [`Process::caller_uid`].
+const fn caller(real: u32, effective: u32) -> u32 {
+    if real == 0 { effective } else { real }
+}
+
+/// A file of `/proc` as text. Names in it can be any bytes, and one that is no UTF-8 shall not hide the rest.
+fn text(path: &str) -> io::Result<String> {
+    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What a process says of itself, which can be as much as it likes: of more than [`limits::AUDIT_WORDS_MAX`] bytes nothing
+/// is taken, since a part of it could mean something else.
+fn bounded(path: &str) -> Vec<u8> {
+    let mut text = Vec::new();
+    let most = limits::AUDIT_WORDS_MAX;
+    let read = std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut text));
+    if read.is_err() || text.len() as u64 > most { Vec::new() } else { text }
 }
 
 /// A program whose file was replaced since, as by an upgrade, keeps its name (proc_pid_exe(5)).
@@ -170,10 +197,41 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_no_text_and_words_without_end_hide_no_process() {
+        // Its name is that of its file; 400 kB of words are more than are looked at.
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"odd\xff"));
+        std::os::unix::fs::symlink("/bin/sleep", &file).unwrap();
+        let word = "x".repeat(100_000);
+        let mut child = std::process::Command::new(&file)
+            .arg("60")
+            .env_clear()
+            .envs([("A", &word), ("B", &word), ("C", &word), ("D", &word)])
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let found = (look(pid), pulse::take(pid).is_ok());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let process = found.0.unwrap();
+        assert!(process.name.starts_with("odd") && found.1, "{process:?}");
+        assert!(process.environment.names.is_empty());
+    }
+
+    #[test]
     fn fields_of_stat_are_counted_from_the_name() {
         let line = b"42 (a) R (b) S 7 8 9 34816 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 987654 1000 5 1844\n";
         assert_eq!(identity(line), Some((7, 8, 34816, 987_654)));
         assert_eq!(identity(b"42 (a) S 7 8"), None);
+    }
+
+    #[test]
+    fn who_calls_a_set_user_id_program_answers_for_its_words() {
+        let of = |status: &str| uids(status).map(|(real, effective)| caller(real, effective));
+        assert_eq!(of("Name:\tsudo\nUid:\t1000\t0\t0\t0\n"), Some(1000));
+        assert_eq!(of("Name:\tdaemon\nUid:\t0\t33\t0\t33\n"), Some(33), "root that acts as somebody else");
+        assert_eq!(of("Name:\troot\nUid:\t0\t0\t0\t0\n"), Some(0));
+        assert_eq!(of("Name:\tx\n"), None);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Pulse {
     pub waited_ms: u64,
     /// Whether its first thread runs, or would if there were a CPU for it.
     pub is_runnable: bool,
+    /// The same of the children that it has waited for, with all that those had waited for.
+    pub children_ms: u64,
     /// How often its threads have gone to sleep by themselves: about as often they were woken.
     pub wakes: u64,
     /// Anonymous memory and swap in bytes, as the kernel counts without looking at each page: some pages a CPU may be missing.
@@ -29,35 +31,46 @@ pub struct Pulse {
 pub fn take(pid: i32) -> io::Result<Pulse> {
     let text = std::fs::read(format!("/proc/{pid}/stat"))?;
     let odd = || io::Error::other(format!("/proc/{pid}/stat does not read as proc_pid_stat(5) says"));
-    let (state, ticks, threads) = worked(&text).ok_or_else(odd)?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let Worked { state, ticks, children, threads } = worked(&text).ok_or_else(odd)?;
+    let status = super::text(&format!("/proc/{pid}/status"))?;
     // What a process shows of these is its first thread's alone.
     let (wakes, waited_ms) = if threads > 1 {
         of_threads(pid)?
     } else {
-        (
-            switches(&status),
-            std::fs::read_to_string(format!("/proc/{pid}/schedstat")).map_or(0, |text| delay_ms(&text)),
-        )
+        let waited = std::fs::read_to_string(format!("/proc/{pid}/schedstat"));
+        (switches(&status), waited.map_or(0, |text| delay_ms(&text)))
     };
     let of = |key: &str| bytes(&status, key).unwrap_or(0);
     Ok(Pulse {
         cpu_ms: proc::ticks_ms(ticks),
         waited_ms,
         is_runnable: state == b'R',
+        children_ms: proc::ticks_ms(children),
         wakes,
         anon: of("RssAnon:") + of("VmSwap:"),
         peak_rss: of("VmHWM:"),
     })
 }
 
-/// State, CPU time in ticks, and the number of threads (proc_pid_stat(5), fields 3, 14, 15 and 20).
-fn worked(text: &[u8]) -> Option<(u8, u64, u64)> {
+/// What a process has worked.
+struct Worked {
+    state: u8,
+    ticks: u64,
+    /// Of the children that it has waited for.
+    children: u64,
+    threads: u64,
+}
+
+/// Fields 3, 14 to 17 and 20 of proc_pid_stat(5).
+fn worked(text: &[u8]) -> Option<Worked> {
     let mut fields = proc::stat_fields(text)?;
     let state = fields.next()?.bytes().next()?;
     let mut fields = fields.skip(10);
     let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some((state, user + system, fields.nth(4)?.parse().ok()?))
+    // Some kernels have given a negative one.
+    let mut child = || Some(fields.next()?.parse::<u64>().unwrap_or(0));
+    let children = child()? + child()?;
+    Some(Worked { state, ticks: user + system, children, threads: fields.nth(2)?.parse().ok()? })
 }
 
 /// Wake-ups and waiting of all threads. One that has ended meanwhile takes its counts along.
@@ -65,7 +78,11 @@ fn of_threads(pid: i32) -> io::Result<(u64, u64)> {
     let (mut wakes, mut waited_ms) = (0, 0);
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let thread = thread?.path();
-        let read = |name: &str| std::fs::read_to_string(thread.join(name)).unwrap_or_default();
+        let read = |name: &str| {
+            std::fs::read(thread.join(name))
+                .map(|text| String::from_utf8_lossy(&text).into_owned())
+                .unwrap_or_default()
+        };
         wakes += switches(&read("status"));
         waited_ms += delay_ms(&read("schedstat"));
     }
@@ -90,8 +107,9 @@ mod tests {
     #[test]
     fn fields_of_stat_are_counted_from_the_name() {
         let line = b"42 (a) R (b) S 7 8 9 0 -1 4194560 1 0 0 0 31 12 3 4 20 0 17 0 987654 1000 5 1844\n";
-        assert_eq!(worked(line), Some((b'S', 43, 17)));
-        assert_eq!(worked(b"42 (a) S 7 8"), None);
+        let Worked { state, ticks, children, threads } = worked(line).unwrap();
+        assert_eq!((state, ticks, children, threads), (b'S', 43, 7, 17));
+        assert!(worked(b"42 (a) S 7 8").is_none());
     }
 
     #[test]

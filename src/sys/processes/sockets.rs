@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Descriptors {
     /// The inodes of its sockets.
     pub sockets: HashSet<u64>,
+    /// Those of them that are its standard input, output or error: a journal or a log, as a rule.
+    pub standard: HashSet<u64>,
     /// Whether it is told of changes of files (inotify(7), fanotify(7)).
     pub watches_files: bool,
 }
@@ -20,6 +22,9 @@ pub enum State {
     Listens,
     /// Somebody who is there, or was until a moment ago.
     Connected,
+    /// Somebody who is there, by way of a socket of this host that has no name: who has connected to another one, as to
+    /// D-Bus, and both ends of a socketpair(2).
+    Unnamed,
     /// Anything else.
     Other,
 }
@@ -47,7 +52,10 @@ pub fn descriptors(pid: i32) -> Option<Descriptors> {
         let Ok(target) = std::fs::read_link(entry.path()) else { continue };
         let Some(target) = target.to_str() else { continue };
         let socket = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-        found.sockets.extend(socket.and_then(|inode| inode.parse::<u64>().ok()));
+        let inode = socket.and_then(|inode| inode.parse::<u64>().ok());
+        found.sockets.extend(inode);
+        let is_standard = matches!(entry.file_name().to_str(), Some("0" | "1" | "2"));
+        found.standard.extend(inode.filter(|_| is_standard));
         found.watches_files |= matches!(target, "anon_inode:inotify" | "anon_inode:[fanotify]");
     }
     Some(found)
@@ -56,7 +64,7 @@ pub fn descriptors(pid: i32) -> Option<Descriptors> {
 /// The sockets of the network namespace that a process is in (proc_pid_net(5)).
 #[must_use]
 pub fn table(pid: i32) -> Vec<Socket> {
-    let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+    let read = |name: &str| super::text(&format!("/proc/{pid}/net/{name}")).unwrap_or_default();
     let mut sockets = Vec::new();
     for transport in ["tcp", "udp"] {
         for (name, transport) in [(transport.to_owned(), transport), (format!("{transport}6"), transport)] {
@@ -125,7 +133,7 @@ fn unix(line: &str) -> Option<Socket> {
     let mut rest = line;
     let mut fields = [""; 7];
     for field in &mut fields {
-        (*field, rest) = rest.trim_start().split_once(' ')?;
+        (*field, rest) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
     }
     let (flags, kind, state, path) = (fields[3], fields[4], fields[5], rest.trim_start());
     // A name that the kernel has drawn for one who wanted an answer (unix(7), autobind).
@@ -133,6 +141,7 @@ fn unix(line: &str) -> Option<Socket> {
         .strip_prefix('@')
         .is_some_and(|name| name.len() == 5 && name.bytes().all(|b| b.is_ascii_hexdigit()));
     let state = match (flags, kind, state) {
+        (_, "0001" | "0005", "03") if path.is_empty() => State::Unnamed,
         _ if path.is_empty() => return None,
         (ACCEPTS, _, _) => State::Listens,
         (_, DATAGRAM, _) if !is_drawn => State::Listens,
@@ -173,6 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_no_text_hides_no_other_socket() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+        let own = i32::try_from(std::process::id()).unwrap();
+        let name = |ends: &[u8]| [format!("ebb-test-{own}-").as_bytes(), ends].concat();
+        let bind =
+            |name: &[u8]| UnixListener::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        let _both = (bind(&name(b"\xff\xfe")), bind(&name(b"plain")));
+        let place = format!("unix @ebb-test-{own}-plain");
+        assert!(table(own).iter().any(|one| one.state == State::Listens && one.place == place));
+    }
+
+    #[test]
     fn lines_of_the_kernels_tables_are_understood() {
         let tcp = "   0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 110 1 0";
         let found = internet(tcp, "tcp").unwrap();
@@ -197,6 +219,11 @@ mod tests {
         assert_eq!(line("00000000 0001 03   107 /run/a.sock").unwrap().state, State::Connected);
         assert_eq!(line("00000000 0002 01   108 /run/log.sock").unwrap().state, State::Listens);
         assert_eq!(line("00000000 0002 01   108 @0001f").unwrap().state, State::Other);
-        assert_eq!(line("00000000 0001 03   107"), None);
+        assert_eq!(
+            line("00000000 0001 03   107").map(|one| (one.state, one.inode)),
+            Some((State::Unnamed, 107))
+        );
+        assert_eq!(line("00000000 0002 01   107"), None);
+        assert_eq!(line("00000000"), None);
     }
 }
