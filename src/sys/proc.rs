@@ -93,10 +93,11 @@ pub fn resident_bytes(pid: i32) -> Option<u64> {
     statm(pid, 1)
 }
 
-/// Resident bytes of a process that belong to files and shared memory, not to itself (proc_pid_statm(5), `shared`).
+/// Resident bytes of a process that belong to files and shared memory, not to itself (proc_pid_statm(5), `shared`). `None` as
+/// well of one on its way out: it has no pages any more, which says nothing of what it had.
 #[must_use]
 pub fn shared_bytes(pid: i32) -> Option<u64> {
-    statm(pid, 2)
+    statm(pid, 2).filter(|bytes| *bytes > 0)
 }
 
 /// A field of `/proc/PID/statm`, which counts in pages, in bytes.
@@ -197,6 +198,20 @@ mod tests {
         assert_eq!(stat, Stat { state: b'S', ppid: 7, pgrp: 8, session: 9, start_ticks: 987_654 });
         assert_eq!(parse_stat(b"42 (a"), None);
         assert_eq!(parse_stat(b"42 (a) S 1 2 3"), None);
+    }
+
+    #[test]
+    fn a_process_on_its_way_out_says_nothing_of_the_pages_that_it_had() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while stat(pid).unwrap().state != b'Z' {
+            assert!(std::time::Instant::now() < deadline, "it has not ended");
+            std::thread::yield_now();
+        }
+        assert_eq!(shared_bytes(pid), None);
+        child.wait().unwrap();
+        assert!(shared_bytes(i32::try_from(std::process::id()).unwrap()).is_some());
     }
 
     #[test]

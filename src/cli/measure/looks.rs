@@ -53,10 +53,7 @@ impl Looks {
     /// Looks at the run, whose main process is `main`.
     pub(super) fn look(&mut self, tree: &Tree, main: i32) {
         let worked = clock::worked();
-        // A process on its way out has no pages any more, and that says nothing of what it had.
-        if let Some(shared) = proc::shared_bytes(main).filter(|bytes| *bytes > 0) {
-            self.seen.shared = shared;
-        }
+        self.seen.shared = proc::shared_bytes(main).unwrap_or(self.seen.shared);
         let at_ms = foreground::now_ns().saturating_sub(self.began_ns) / 1_000_000;
         // The kernel counts some dozens of pages at a time, so a small process can seem to have nothing.
         if let Some(anon) = tree.current_anon().filter(|bytes| *bytes > 0) {
