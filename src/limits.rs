@@ -231,7 +231,7 @@ pub const EXIT_NOTE_MS: u64 = 10_000;
 /// in milliseconds: a second less than container engines give by default before they kill.
 pub const STOP_WITHIN_PID1_MS: u64 = 9_000;
 /// How long a start of ebbd waits for what an earlier one has left in the control group of a run that starts again, in
-/// milliseconds; then that run is put off.
+/// milliseconds; then that run is put off. So long its end waits for all that an earlier one has left; then the groups stay.
 pub const SWEEP_MS: u64 = 1_000;
 /// How long the last processes of a killed tree may take to vanish, in milliseconds; then the run ends without them
 /// and the log names them (they are in uninterruptible sleep).

@@ -35,7 +35,7 @@ use super::pressure::Alarm;
 use super::shell::Shell;
 use super::socket::Socket;
 use super::store::Store;
-use super::sweep::sweep;
+use super::sweep;
 use super::unwritten::Unwritten;
 use super::watch::{Main, Watched};
 
@@ -141,7 +141,9 @@ impl Shell {
         let alive = known.under_way().filter(|(_, start)| !start.rebooted);
         let cgroups: Vec<String> =
             alive.flat_map(|(_, start)| start.started.cgroups.iter().cloned()).collect();
-        sweep(&self.ladder, &cgroups, &|run| known.runs.get(&run).is_some_and(|run| run.started.is_none()));
+        sweep::sweep(&self.ladder, &cgroups, &|run| {
+            known.runs.get(&run).is_some_and(|run| run.started.is_none())
+        });
         let refused = if self.is_unreadable {
             Refused::All
         } else {
@@ -240,6 +242,7 @@ impl Shell {
         if !self.leaves_runs {
             let deadline = parting::by(limits::CARRIERS_TIMEOUT_MS, bounds.carry);
             carriers::wait_for_all(&self.ladder, deadline.into());
+            sweep::finish(&self.ladder, &|run| self.live.iter().any(|live| live.id == run));
         }
         if !self.leaves_runs || self.live.is_empty() {
             self.ladder.remove();

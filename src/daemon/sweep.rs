@@ -19,14 +19,25 @@ pub(super) fn sweep(ladder: &Ladder, but: &[String], may_start: &dyn Fn(RunId) -
     }
     let (awaited, others): (Vec<Leaf>, Vec<Leaf>) =
         leaves.into_iter().partition(|leaf| leaf.run_id().is_some_and(may_start));
+    wait_for(awaited.iter());
+    if !others.is_empty() {
+        tokio::spawn(vanish(others));
+    }
+}
+
+/// At ebbd's own end: what [`vanish`] has not come to see gone yet, the runs apart that live on, has a last moment.
+pub(super) fn finish(ladder: &Ladder, lives: &dyn Fn(RunId) -> bool) {
+    let leaves = ladder.leftovers(&[]);
+    wait_for(leaves.iter().filter(|leaf| !leaf.run_id().is_some_and(lives)));
+}
+
+/// Up to a bound for all of them together.
+fn wait_for<'a>(leaves: impl Iterator<Item = &'a Leaf>) {
     let deadline = Instant::now() + Duration::from_millis(limits::SWEEP_MS);
-    for leaf in &awaited {
+    for leaf in leaves {
         while !is_gone(leaf) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
-    }
-    if !others.is_empty() {
-        tokio::spawn(vanish(others));
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{DEADLINE, Ebbd, is_alive, number_in, skips_without_root, wait_until};
+use crate::harness::{DEADLINE, Ebbd, is_alive, number_in, skip, skips_without_root, wait_until};
 use crate::helpers::gate::Gate;
-use crate::helpers::proc::kernel;
+use crate::helpers::proc::{kernel, python};
 use crate::helpers::records::{count, result};
 use crate::helpers::timeout;
 
@@ -448,4 +450,34 @@ fn slots_missed_while_ebbd_was_down_make_one_run_or_none_as_catch_up_says() {
     ebbd.crash();
     ebbd.restart();
     assert_eq!(ebbd.history().len(), 3, "caught up once is caught up: {:?}", ebbd.history());
+}
+
+#[test]
+fn what_an_earlier_ebbd_has_left_goes_with_the_next_one_however_soon_that_ends() {
+    const NAME: &str = "restart::what_an_earlier_ebbd_has_left_goes_with_the_next_one_however_soon_that_ends";
+    // To tear so much memory down takes the kernel a while.
+    let program = "held = bytearray(700 << 20); open('up', 'w').close(); import time; time.sleep(600)";
+    let ebbd = Ebbd::prepare(&[]);
+    let command = json!([python(), "-c", program]);
+    let place = ebbd.path(".").display().to_string();
+    ebbd.write_job("large", &format!("command = {command}\nworking-directory = {}\n", json!(place)));
+    let mut ebbd = ebbd.go();
+    let run = ebbd.demand("large");
+    let left = ebbd.until_started(run);
+    ebbd.until("it to hold its memory", || ebbd.path("up").exists());
+    let groups = std::fs::read_to_string(format!("/proc/{left}/cgroup")).unwrap();
+    let Some(group) = groups.split(['/', '\n']).find(|part| part.starts_with("ebb-")).map(str::to_owned)
+    else {
+        ebbd.call("Stop", json!({"job": "large"})).unwrap();
+        return skip(NAME, "runs have no control group here");
+    };
+    ebbd.crash();
+    // Nobody knows of the run any more.
+    std::fs::remove_file(ebbd.path("state/journal.jsonl")).unwrap();
+    ebbd.restart();
+    ebbd.signal(Signal::SIGTERM);
+    assert_eq!(ebbd.wait_end(), Some(0), "{}", ebbd.log());
+    assert!(ebbd.log().contains("ending what is left of run-1"), "{}", ebbd.log());
+    let found = Command::new("find").args(["/sys/fs/cgroup", "-maxdepth", "5", "-name", &group]).output();
+    assert_eq!(String::from_utf8(found.unwrap().stdout).unwrap(), "", "{}", ebbd.log());
 }
