@@ -129,7 +129,7 @@ fn a_run_that_was_taken_over_can_be_stopped_and_its_time_that_passed_meanwhile_e
 
 #[test]
 fn a_process_that_only_has_the_number_of_a_run_is_left_alone() {
-    let mut innocent = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut innocent = Command::new("sleep").arg("1000").spawn().unwrap();
     let pid = innocent.id();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let ticks: u64 = stat.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap().parse().unwrap();
