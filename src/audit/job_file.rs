@@ -4,6 +4,8 @@
 use crate::job::{Bytes, Millis};
 use crate::learn::suggest;
 use crate::limits;
+use crate::problem::hints::quoted;
+use crate::problem::one_line;
 use crate::sys::processes::asleep::Asleep;
 
 use super::place::Place;
@@ -231,20 +233,6 @@ fn in_comments(names: &[String]) -> String {
 
 fn mib(bytes: u64) -> String {
     format!("{}M", bytes.div_ceil(1 << 20))
-}
-
-/// A basic string of TOML: that of JSON, and DEL escaped as well.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default().replace('\u{7f}', "\\u007F")
-}
-
-/// For a comment. Neither a line's end nor what turns the direction of writing gets there.
-pub(super) fn one_line(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if acts(c) { ' ' } else { c }).collect()
 }
 
 /// Whether a word of a command line looks as if a secret were in it: `--password=x`, `--token`, `https://user:x@host`.

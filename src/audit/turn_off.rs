@@ -1,6 +1,7 @@
 //! What turns a candidate's daemon off and its job on, and back again, as a page for people. Changes nothing itself.
 
-use super::job_file::one_line;
+use crate::problem::one_line;
+
 use super::place::Place;
 use super::{Kind, Service};
 

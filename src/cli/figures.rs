@@ -1,5 +1,7 @@
 //! Sizes and durations as people read them: short and rounded, where `job::units` writes them without loss.
 
+pub(super) use crate::problem::one_line;
+
 /// Bytes, in the units of the job files (powers of 1024): `22M`, `1.4G`, `512`.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
@@ -53,12 +55,7 @@ pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Text from elsewhere in one line: what a terminal would act on instead of showing it becomes a blank.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if acts_on_terminal(c) { ' ' } else { c }).collect()
-}
-
-/// The same for text that may have several lines.
+/// [`one_line`] for text that may have several.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
     text.lines().map(one_line)
 }
@@ -77,12 +74,6 @@ pub(super) fn wrapped(text: &str, width: u16) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Control characters, and the invisible ones that reorder or join what stands around them.
-fn acts_on_terminal(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

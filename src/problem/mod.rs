@@ -121,6 +121,11 @@ pub(crate) fn acts_on_terminal(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Text from elsewhere in one line: what a terminal would act on instead of showing it becomes a blank.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if acts_on_terminal(c) { ' ' } else { c }).collect()
+}
+
 /// `text` with everything that acts on a terminal replaced.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if acts_on_terminal(c) { '\u{fffd}' } else { c }).collect()
