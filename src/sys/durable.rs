@@ -41,6 +41,17 @@ pub fn nameless(dir: &Path) -> io::Result<File> {
     }
 }
 
+/// Writes to what a user has named: into what is no regular file, such as a pipe or a device, else as [`replace`].
+///
+/// # Errors
+/// As [`replace`]; what is no file may have got a part of it.
+pub fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|facts| !facts.is_file()) {
+        return std::fs::write(path, bytes);
+    }
+    replace(path, bytes, mode)
+}
+
 /// Puts a whole file in the place of what is at `path`, or there: whoever opens it sees the old one or the new one, also
 /// after a crash. It gets the mode of the one before it, else `mode` as the umask leaves it. A symbolic link stays one.
 ///

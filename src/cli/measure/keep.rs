@@ -56,11 +56,7 @@ pub(super) fn write(path: &Path, measured: &Measured) -> Result<(), Failure> {
     let failed = |e: &io::Error| Failure::system(format_args!("cannot save {}", path.display()), e);
     let mut text = serde_json::to_string_pretty(measured).map_err(|e| failed(&e.into()))?;
     text.push('\n');
-    // What is no file, such as a pipe or /dev/null, stays what it is.
-    let is_special = std::fs::metadata(path).is_ok_and(|facts| !facts.is_file());
-    let written =
-        if is_special { std::fs::write(path, text) } else { durable::replace(path, text.as_bytes(), 0o666) };
-    written.map_err(|error| failed(&error))
+    durable::put(path, text.as_bytes(), 0o666).map_err(|error| failed(&error))
 }
 
 /// That it will likely be possible to write there: a long run shall not be made for nothing.

@@ -56,10 +56,7 @@ fn has_place(path: &Path) -> Result<(), Failure> {
 /// As [`may_write`]; and it can't be written.
 pub(in super::super) fn write(path: &Path, page: &str) -> Result<(), Failure> {
     may_write(path)?;
-    let is_special = std::fs::metadata(path).is_ok_and(|facts| !facts.is_file());
-    let written =
-        if is_special { std::fs::write(path, page) } else { durable::replace(path, page.as_bytes(), 0o644) };
-    written.map_err(|error| {
+    durable::put(path, page.as_bytes(), 0o644).map_err(|error| {
         Failure::System(format!("{}: the page can't be written: {}", path.display(), reason(&error)))
     })
 }
