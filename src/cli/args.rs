@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Offer;
@@ -214,7 +215,7 @@ pub(super) struct History {
     #[arg(long, value_name = "WHEN")]
     pub(super) since: Option<String>,
     /// Of this outcome alone
-    #[arg(long, value_parser = outcome, add = Offer::new(offers::outcomes))]
+    #[arg(long, value_parser = value::<Outcome>, add = Offer::new(offers::outcomes))]
     pub(super) outcome: Option<Outcome>,
     /// So many, the newest
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
@@ -291,19 +292,19 @@ pub(super) struct Measure {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(super) baseline: Option<PathBuf>,
     /// How much higher than its baseline a figure may be
-    #[arg(long, value_name = "PERCENT", default_value = "10%", requires = "baseline", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "10%", requires = "baseline", value_parser = value::<Percent>)]
     pub(super) tolerance: Percent,
     /// Hold this figure to its baseline: peak-anon, peak-total, cpu, wall [default: peak-anon]
-    #[arg(long, value_name = "FIGURE", requires = "baseline", value_parser = figure, add = Offer::new(offers::figures))]
+    #[arg(long, value_name = "FIGURE", requires = "baseline", value_parser = value::<Figure>, add = Offer::new(offers::figures))]
     pub(super) hold: Vec<Figure>,
     /// End a run that takes longer, such as `90s` or `5m`
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = value::<Millis>)]
     pub(super) timeout: Option<Millis>,
     /// Show what each package costs that a program of Python imports
     #[arg(long)]
     pub(super) imports: bool,
     /// Count memory by this [default: the strongest that can be used here]
-    #[arg(long, value_name = "NAME", value_parser = accounting, add = Offer::new(offers::accountings))]
+    #[arg(long, value_name = "NAME", value_parser = value::<Accounting>, add = Offer::new(offers::accountings))]
     pub(super) accounting: Option<Accounting>,
     /// Print JSON
     #[arg(long)]
@@ -434,6 +435,11 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// What the type itself reads, with its own words on what is wrong.
+fn value<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|problem: T::Err| problem.to_string())
+}
+
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     if !crate::job::envfile::is_name(name) {
@@ -445,7 +451,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 fn before(text: &str) -> Result<(String, Bytes), String> {
     let (job, size) = text.split_once('=').ok_or("write it as JOB=SIZE, such as indexer=449M")?;
     crate::job::check_name(job).map_err(|problem| problem.message)?;
-    let bytes: Bytes = size.parse().map_err(|problem: crate::problem::TextProblem| problem.to_string())?;
+    let bytes: Bytes = value(size)?;
     if bytes.0 == 0 {
         return Err("a daemon that held nothing leaves nothing to save".to_owned());
     }
@@ -456,31 +462,11 @@ fn instant(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| "write an instant with its offset, such as 2026-03-29T00:00:00+01:00".to_owned())
 }
 
-fn duration(text: &str) -> Result<Millis, String> {
-    text.parse().map_err(|e: crate::problem::TextProblem| e.to_string())
-}
-
-fn percent(text: &str) -> Result<Percent, String> {
-    text.parse().map_err(|e: crate::problem::TextProblem| e.to_string())
-}
-
-fn figure(text: &str) -> Result<Figure, String> {
-    text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
-}
-
-fn accounting(text: &str) -> Result<Accounting, String> {
-    text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
-}
-
 fn window(text: &str) -> Result<u64, String> {
-    let ms = text.parse::<Millis>().map_err(|problem| problem.to_string())?.0;
+    let ms = value::<Millis>(text)?.0;
     let range = limits::AUDIT_WINDOW_RANGE_MS;
     if range.contains(&ms) {
         return Ok(ms);
     }
     Err(format!("an audit looks for {} to {}", Millis(*range.start()), Millis(*range.end())))
-}
-
-fn outcome(text: &str) -> Result<Outcome, String> {
-    text.parse().map_err(|e: crate::words::UnknownWord| e.to_string())
 }
