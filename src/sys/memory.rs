@@ -67,10 +67,10 @@ unsafe extern "C" fn drop_object(info: *mut libc::dl_phdr_info, _: usize, _: *mu
     0
 }
 
-fn page_size() -> usize {
-    // SAFETY: sysconf(3) takes a name.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).unwrap_or(4096)
+/// Bytes of a page, by sysconf(3).
+pub(super) fn page_size() -> usize {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| usize::try_from(size).ok()).unwrap_or(4096)
 }
 
 #[cfg(test)]

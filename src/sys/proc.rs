@@ -41,13 +41,10 @@ pub const START_OF_NOBODY: u64 = 1;
 /// field 2). `None` where there is no such process, as where a pid is one of another namespace.
 #[must_use]
 pub fn resident_bytes_of(pid: u32, name: &str) -> Option<u64> {
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
-    if read("comm")?.trim_end() != name {
+    if std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end() != name {
         return None;
     }
-    let pages: u64 = read("statm")?.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten()?;
-    pages.checked_mul(u64::try_from(page).ok()?)
+    resident_bytes(i32::try_from(pid).ok()?)
 }
 
 /// When the process started, in clock ticks since boot: with the pid it names a process for the time of one boot.
@@ -104,8 +101,7 @@ pub fn shared_bytes(pid: i32) -> Option<u64> {
 fn statm(pid: i32, field: usize) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = text.split_ascii_whitespace().nth(field)?.parse().ok()?;
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten()?;
-    Some(pages * u64::try_from(page).ok()?)
+    pages.checked_mul(u64::try_from(super::memory::page_size()).ok()?)
 }
 
 /// Whether `NAME=value` is in the environment that the process was started with (proc_pid_environ(5)). False where it has
