@@ -361,6 +361,18 @@ pub const AUDIT_REMEMBERED_FILE_MAX: u64 = 4 * 1024 * 1024;
 pub const AUDIT_SOURCES_MAX: usize = 200;
 /// See [`AUDIT_SOURCES_MAX`].
 pub const AUDIT_SOURCE_BYTES_MAX: u64 = 256 * 1024;
+/// Imports of one service that `ebb audit --imports` carries out; the rest is left out.
+pub const AUDIT_IMPORTS_MAX: usize = 1_000;
+/// Services whose imports an audit weighs, those that hold most; the others are counted.
+pub const AUDIT_WEIGHED_MAX: usize = 20;
+/// Time for the imports of one service, in milliseconds; then they are ended, and it is said.
+pub const AUDIT_IMPORTS_MS: u64 = 60_000;
+/// Time beyond that for finding and ending them, in milliseconds.
+pub const AUDIT_ANSWER_GRACE_MS: u64 = 15_000;
+/// Most bytes that an interpreter may say; of more the rest is passed over.
+pub const AUDIT_ANSWER_MAX: usize = 4 * 1024 * 1024;
+/// Imports are not weighed where the host has less memory left than this many times what the service holds.
+pub const AUDIT_ROOM_TIMES: u64 = 2;
 /// Different peers that an audit counts at one port, and connections of one network namespace that it knows; more are not
 /// told apart from none.
 pub const AUDIT_PEERS_MAX: usize = 100_000;

@@ -91,6 +91,12 @@ pub enum Evidence {
         orm: String,
         /// What is mapped of it; none where only the sources name it.
         mapped_bytes: Option<u64>,
+        /// What importing it anew took, with all that came by it; none where that was not tried.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        import_bytes: Option<u64>,
+        /// What all imports took.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        imports_bytes: Option<u64>,
     },
     /// Python without a bytecode cache.
     NoBytecodeCache {

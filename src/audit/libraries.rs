@@ -1,5 +1,5 @@
 //! Which Python packages a process has loaded, by the files of theirs that are in its memory. Packages without extension
-//! modules leave no such trace: what they cost only their imports tell (`ebb measure --imports`).
+//! modules leave no such trace: what they cost only their imports tell ([`super::Imports`]).
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,20 @@ pub struct Library {
     pub bytes: u64,
     /// Of these, used since pages were cleared, or ever.
     pub used_bytes: u64,
+    /// What importing it anew took, heap and files, with all that came by it; none where that was not tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_bytes: Option<u64>,
+    /// Where the sources import it, such as `app/main.py:12`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imported_at: Option<String>,
+}
+
+impl Library {
+    /// What it takes, as far as it is known, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.import_bytes.unwrap_or(self.bytes)
+    }
 }
 
 /// Groups files by the package that they came with, in order of names.

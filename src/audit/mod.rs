@@ -4,6 +4,7 @@
 //! It can't see whether a service holds state that matters, so it names candidates and gives its evidence in figures.
 
 mod finding;
+mod imports;
 pub mod job_file;
 pub mod libraries;
 pub mod place;
@@ -19,6 +20,7 @@ pub mod turn_off;
 mod testing;
 
 pub use finding::{Evidence, Finding, Share};
+pub use imports::{Failed, IMPORT_ALL, Import, Imports, SOURCES};
 pub use rules::{ORMS, findings};
 pub use sample::{Cache, CacheMissing, Observation, Python, Watched};
 pub use service::{Kind, Service, services};

@@ -7,6 +7,7 @@ use crate::sys::processes::asleep::Asleep;
 use crate::sys::processes::memory::Memory;
 use crate::sys::processes::pulse::Pulse;
 
+use super::imports::Imports;
 use super::libraries::Library;
 use super::remembered::Point;
 
@@ -67,6 +68,8 @@ pub struct Python {
     pub orms_in_sources: Vec<String>,
     /// What is known of its bytecode cache.
     pub cache: Cache,
+    /// What its imports cost, where that was asked for.
+    pub imports: Option<Box<Imports>>,
 }
 
 /// The bytecode cache of a Python.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::imports::Imports;
 use super::place::{self, Place};
 use super::program::{self, Interpreter};
 use super::{Observation, Watched};
@@ -128,6 +129,12 @@ impl<'a> Service<'a> {
                 program::name(main.exe.as_deref(), &main.arguments, &main.name)
             }
         }
+    }
+
+    /// What the imports of one of its processes cost, where that was asked for.
+    #[must_use]
+    pub fn imports(&self) -> Option<&'a Imports> {
+        self.members.iter().find_map(|one| one.python.as_ref()?.imports.as_deref())
     }
 
     fn sum(&self, of: impl Fn(&Watched) -> u64) -> u64 {

@@ -50,7 +50,8 @@ runs used is told. docs/report.md says how it is reckoned.";
 const AUDIT_HELP: &str = "\
 It looks twice at all processes that it may see (root sees all), and at what they do in between. It can't see whether a \
 service holds state that matters: what it names are candidates. It changes nothing on the host, but for its own figures \
-of earlier audits (--state) and, with --touch, the kernel's marks of used pages. A rule with a low confidence is a hint.";
+of earlier audits (--state) and, with --touch, the kernel's marks of used pages. With --imports it runs code: that of the \
+installed packages, as the user of their service. A rule with a low confidence is a hint.";
 
 const COMPLETIONS_HELP: &str = "\
 bash:  source <(ebb completions bash)                         # in ~/.bashrc
@@ -368,6 +369,9 @@ pub(super) struct Audit {
     /// Tell used pages from others: has the kernel forget which were used (clear_refs), and looks again at the end
     #[arg(long)]
     pub(super) touch: bool,
+    /// Weigh what services of Python import: their interpreters import it anew, beside them and with their rights
+    #[arg(long)]
+    pub(super) imports: bool,
     /// Write a job file for each candidate into this directory, with what turns the daemon off, and what it held
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(super) write: Option<PathBuf>,

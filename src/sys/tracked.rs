@@ -2,9 +2,12 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use super::cgroup::{Facts, Leaf};
+use super::child;
 use super::tree::{Family, pss_anon};
+use crate::limits;
 use crate::words::OomCause;
 
 /// What keeps track of a run's processes.
@@ -47,6 +50,23 @@ impl Tree {
         match self {
             Self::Leaf(leaf) => leaf.kill_all(),
             Self::Family(family) => family.kill_all(),
+        }
+    }
+
+    /// Kills everything and reaps what falls to this process, for [`limits::TREE_VANISH_MS`] at most; whether nothing is left.
+    /// What sleeps in the kernel can outlast that.
+    #[must_use]
+    pub fn vanish(&self) -> bool {
+        let deadline = Instant::now() + Duration::from_millis(limits::TREE_VANISH_MS);
+        let mut pause = Duration::from_micros(200);
+        loop {
+            let is_gone = matches!(self.kill_all(), Ok(true));
+            let _ = child::reap_orphans(&|_| false);
+            if is_gone || Instant::now() >= deadline {
+                return is_gone;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
 

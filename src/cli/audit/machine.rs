@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::audit::place::Place;
-use crate::audit::{Finding, Kind};
+use crate::audit::{Finding, Imports, Kind};
 
+use super::imports::Weighed;
 use super::ranking::Judged;
 use super::sentences;
 use super::watch::Seen;
@@ -51,6 +52,11 @@ struct Service<'a> {
     served: u64,
     connected: Vec<&'a str>,
     age_ms: u64,
+    /// What its imports cost, and why that is not known (`--imports`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imports: Option<&'a Imports>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imports_not_weighed: Option<&'a str>,
     findings: Vec<Found<'a>>,
 }
 
@@ -67,6 +73,7 @@ impl<'a> Told<'a> {
     pub(super) fn of(
         seen: &Seen,
         judged: &'a [Judged<'a>],
+        weighed: Option<&'a Weighed>,
         written: Option<&'a Written>,
         now_ms: i64,
     ) -> Self {
@@ -77,14 +84,22 @@ impl<'a> Told<'a> {
             window_ms,
             is_touched: seen.observation.is_touched,
             hidden_processes: seen.hidden,
-            services: judged.iter().map(|one| service(one, window_ms, seen.observation.is_touched)).collect(),
+            services: judged
+                .iter()
+                .map(|one| service(one, window_ms, seen.observation.is_touched, weighed))
+                .collect(),
             written: written.map(|it| it.files.as_slice()),
             kept: written.map(|it| it.kept.as_slice()),
         }
     }
 }
 
-fn service<'a>(one: &'a Judged<'a>, window_ms: u64, is_touched: bool) -> Service<'a> {
+fn service<'a>(
+    one: &'a Judged<'a>,
+    window_ms: u64,
+    is_touched: bool,
+    weighed: Option<&'a Weighed>,
+) -> Service<'a> {
     let it = &one.service;
     let (kind, of, container_id) = match &it.kind {
         Kind::Placed(Place::Unit { of_user, .. }) => ("unit", of_user.as_deref(), None),
@@ -110,6 +125,10 @@ fn service<'a>(one: &'a Judged<'a>, window_ms: u64, is_touched: bool) -> Service
         served: it.served(),
         connected: it.connected(),
         age_ms: it.age_ms(),
+        imports: it.imports(),
+        imports_not_weighed: weighed
+            .and_then(|it_was| it_was.not.get(&it.main().process.pid))
+            .map(String::as_str),
         findings: one
             .findings
             .iter()

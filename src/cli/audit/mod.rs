@@ -1,7 +1,9 @@
 //! `ebb audit`: what rests on the memory of this host, and which of it could be a job. The window, the table, the findings.
 
+mod bills;
 mod docker;
 mod earlier;
+mod imports;
 mod machine;
 mod python;
 mod ranking;
@@ -37,12 +39,20 @@ pub(super) fn run(args: &args::Audit, screen: &mut Screen) -> Done {
     let has_terminal = screen.err_look.width.is_some();
     let mut seen = watch::look(wish, |passed| progress(passed, args.window_ms, has_terminal, screen))
         .map_err(|error| Failure::system("the processes of this host can't be looked at", &error))?;
-    if has_terminal {
-        write!(screen.err, "\r\u{1b}[K")?;
-    }
+    fleeting("", has_terminal, screen);
     if let Some(word) = args.service.as_ref().filter(|_| seen.wanted.is_empty()) {
         return Err(nothing(word, seen.hidden));
     }
+    let weighed = if args.imports {
+        imports::weigh(&mut seen, |name, at, all| {
+            let told = format!("importing what {} imports, {at} of {all}", figures::one_line(name));
+            fleeting(&told, has_terminal, screen);
+        })
+        .map(Some)?
+    } else {
+        None
+    };
+    fleeting("", has_terminal, screen);
     let now = Timestamp::now();
     let now_ms = now.as_millisecond();
     let mut earlier = earlier::Earlier::open(args.state.as_deref());
@@ -52,15 +62,17 @@ pub(super) fn run(args: &args::Audit, screen: &mut Screen) -> Done {
     let remembered = earlier.save();
     let written = args.write.as_ref().map(|dir| write::all(dir, &judged, &seen, now)).transpose()?;
     if args.json {
-        screen.json(&machine::Told::of(&seen, &judged, written.as_ref(), now_ms))?;
+        screen.json(&machine::Told::of(&seen, &judged, weighed.as_ref(), written.as_ref(), now_ms))?;
     } else {
         print(args, &seen, &judged, screen)?;
+        bills::print(&judged, screen)?;
         if let Some((written, dir)) = written.as_ref().zip(args.write.as_ref()) {
             print_written(written, dir, screen)?;
         }
     }
     screen.out.flush()?;
     notes(args, &seen, remembered, screen)?;
+    weighed.map_or(Ok(()), |weighed| bills::notes(&weighed, &judged, screen))?;
     Ok(exit::OK)
 }
 
@@ -87,13 +99,17 @@ fn judge(seen: &Seen, now_ms: i64) -> Vec<Judged<'_>> {
 
 /// Shows on a terminal how far the window is.
 fn progress(passed_ms: u64, window_ms: u64, has_terminal: bool, screen: &mut Screen) {
-    if !has_terminal {
-        return;
-    }
     let left = window_ms.saturating_sub(passed_ms).div_ceil(1000);
-    // Nobody needs to know that it can't be shown.
-    let _ = write!(screen.err, "\r\u{1b}[Klooking at what the processes do: {left} s left");
-    let _ = screen.err.flush();
+    fleeting(&format!("looking at what the processes do: {left} s left"), has_terminal, screen);
+}
+
+/// Shows on a terminal a line that the next one takes the place of.
+fn fleeting(text: &str, has_terminal: bool, screen: &mut Screen) {
+    if has_terminal {
+        // Nobody needs to know that it can't be shown.
+        let _ = write!(screen.err, "\r\u{1b}[K{text}");
+        let _ = screen.err.flush();
+    }
 }
 
 fn print(args: &args::Audit, seen: &Seen, judged: &[Judged<'_>], screen: &mut Screen) -> Result<(), Failure> {

@@ -36,6 +36,7 @@ pub(super) fn look(process: &Process, mapped: &[Mapped]) -> Option<Python> {
         version: version.to_owned(),
         orms_in_sources: here.orms(process, mapped, sources.as_deref()),
         cache: here.cache(process, mapped, sources.as_deref()),
+        imports: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a finding says to people: what was seen, and what to do about it. One arm a rule.
 
+use crate::audit::libraries::Library;
 use crate::audit::{Evidence, Finding};
 use crate::cli::figures::{duration, roughly, size};
 use crate::words::AuditRule;
@@ -39,39 +40,8 @@ pub(super) fn of(finding: &Finding, window_ms: u64) -> Told {
                     .to_owned(),
             )
         }
-        Evidence::UnusedLibraries { libraries, is_touched } => {
-            let named = libraries.iter().map(|library| format!("{} {}", library.name, size(library.bytes)));
-            let seen = if *is_touched {
-                format!("In {} it used next to no page of: {}.", duration(window_ms), listed(named))
-            } else {
-                format!(
-                    "It did nothing in {} and has loaded: {}. Which a busy hour uses, `--touch` tells.",
-                    duration(window_ms),
-                    listed(named)
-                )
-            };
-            (
-                seen,
-                "Import them in the function that uses them, or lazily (`lazy import`, Python 3.15). The figures are the \
-                 resident pages of their files alone, which other processes may share; their heap comes on top: \
-                 `ebb measure --imports` weighs all of a program's imports."
-                    .to_owned(),
-            )
-        }
-        Evidence::Orm { orm, mapped_bytes } => {
-            let seen = match mapped_bytes {
-                Some(bytes) => {
-                    format!("{} of {orm}'s own files are in its memory, and its heap on top.", size(*bytes))
-                }
-                None => format!("{orm} is installed for it, and its sources import it."),
-            };
-            (
-                seen,
-                "A hint, no verdict: where it only reads rows, the driver with plain SQL and slotted dataclasses takes a part \
-                 of the memory and the start. `ebb measure --imports` tells its share."
-                    .to_owned(),
-            )
-        }
+        Evidence::UnusedLibraries { libraries, is_touched } => unused(libraries, *is_touched, window_ms),
+        Evidence::Orm { .. } => orm(&finding.evidence),
         Evidence::NoBytecodeCache { .. } => bytecode(&finding.evidence),
     };
     Told { title: title(finding.rule), seen, advice }
@@ -161,6 +131,58 @@ fn workers(evidence: &Evidence) -> (String, String) {
         (false, _) => "One worker with threads or an event loop, or such that are started on demand.",
     };
     (seen, advice.to_owned())
+}
+
+fn unused(libraries: &[Library], is_touched: bool, window_ms: u64) -> (String, String) {
+    let named = libraries.iter().map(|library| {
+        let place = library.imported_at.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
+        format!("{} {}{place}", library.name, size(library.size()))
+    });
+    let named = listed(named);
+    let seen = if is_touched {
+        format!("In {} it used next to no page of: {named}.", duration(window_ms))
+    } else {
+        format!(
+            "It did nothing in {} and has loaded: {named}. Which a busy hour uses, `--touch` tells.",
+            duration(window_ms)
+        )
+    };
+    let is_weighed = libraries.iter().any(|library| library.import_bytes.is_some());
+    let measure = if is_weighed {
+        "Where a place is named, the figure is what importing it anew took, heap and files, with all that it brings and that \
+         nothing else imports."
+    } else {
+        "The figures are the resident pages of their files alone, which other processes may share; their heap comes on top, \
+         and pure Python has no files there: `--imports` weighs all that its sources import."
+    };
+    (
+        seen,
+        format!(
+            "Import them in the function that uses them, or lazily (`lazy import`, Python 3.15). {measure}"
+        ),
+    )
+}
+
+fn orm(evidence: &Evidence) -> (String, String) {
+    let Evidence::Orm { orm, mapped_bytes, import_bytes, imports_bytes } = evidence else {
+        return Default::default();
+    };
+    let seen = match (import_bytes, imports_bytes, mapped_bytes) {
+        (Some(bytes), Some(all), _) => {
+            let share = percent(bytes * 1000 / (*all).max(1));
+            format!("{orm} takes {} of the {} that its imports take, {share}.", size(*bytes), size(*all))
+        }
+        (_, _, Some(bytes)) => {
+            format!("{} of {orm}'s own files are in its memory, and its heap on top.", size(*bytes))
+        }
+        _ => format!("{orm} is installed for it, and its sources import it."),
+    };
+    let measure = if import_bytes.is_none() { " `--imports` tells its share." } else { "" };
+    let advice = format!(
+        "A hint, no verdict: where it only reads rows, the driver with plain SQL and slotted dataclasses takes a part of the \
+         memory and the start.{measure}"
+    );
+    (seen, advice)
 }
 
 fn bytecode(evidence: &Evidence) -> (String, String) {

@@ -146,7 +146,7 @@ impl Watch {
                 Failure::System("the run has ended, and the kernel has no status of it".to_owned())
             })?;
         let leftover = self.tree.pids().map_or(0, |pids| pids.len() as u64);
-        let is_empty = vanish(&self.tree);
+        let is_empty = self.tree.vanish();
         let counted = self.tree.facts();
         let cpu_us = match &self.tree {
             Tree::Leaf(leaf) => leaf.cpu_us(),
@@ -188,20 +188,5 @@ impl Watch {
             Exit::Signal { signal, .. } => (Outcome::Signal, None, Some(signal)),
         };
         (if self.is_timeout { Outcome::Timeout } else { ended }, code, signal)
-    }
-}
-
-/// Ends what the program left behind; whether nothing is left of it. What sleeps in the kernel can outlast the patience.
-fn vanish(tree: &Tree) -> bool {
-    let deadline = Instant::now() + Duration::from_millis(limits::TREE_VANISH_MS);
-    let mut pause = Duration::from_micros(200);
-    loop {
-        let is_gone = matches!(tree.kill_all(), Ok(true));
-        let _ = child::reap_orphans(&|_| false);
-        if is_gone || Instant::now() >= deadline {
-            return is_gone;
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(100));
     }
 }

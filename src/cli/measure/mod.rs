@@ -7,7 +7,7 @@ mod follow;
 mod keep;
 mod looks;
 mod show;
-mod show_imports;
+pub(super) mod show_imports;
 mod start;
 
 use std::os::fd::AsFd as _;

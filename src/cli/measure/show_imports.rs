@@ -41,7 +41,9 @@ pub(super) fn text(bills: &[Bill], look: Look) -> String {
     for (label, fact) in facts {
         text += &show::line(label, &fact, look);
     }
-    text += &packages(dearest, look);
+    text += &packages(dearest, look, |package| {
+        package.brought_by.clone().unwrap_or_else(|| "the program".to_owned())
+    });
     let shown = others.iter().take(limits::MEASURE_BILLS_SHOWN);
     for bill in shown {
         let imports = format!("{} in {}", figures::size(bill.imports_bytes), show::time(bill.imports_us));
@@ -59,11 +61,12 @@ fn whose(bill: &Bill) -> String {
     format!("imports of {} (Python {}{fork})", show::command(&bill.command), bill.python)
 }
 
-fn packages(bill: &Bill, look: Look) -> String {
+/// The table of a bill's packages; `by` says where each comes from.
+pub(in crate::cli) fn packages(bill: &Bill, look: Look, by: impl Fn(&Package) -> String) -> String {
     let is_small = |package: &&Package| package.memory_bytes < SMALL;
     let large: Vec<&Package> = bill.packages.iter().filter(|package| !is_small(package)).collect();
     let shown = large.len().min(limits::MEASURE_PACKAGES_SHOWN);
-    let rows: Vec<Row> = large[..shown].iter().map(|package| row(package)).collect();
+    let rows: Vec<Row> = large[..shown].iter().map(|package| row(package, by(package))).collect();
     let mut text = if rows.is_empty() { String::new() } else { table::render(&COLUMNS, &rows, look) };
     let rest: Vec<&Package> =
         large[shown..].iter().copied().chain(bill.packages.iter().filter(is_small)).collect();
@@ -79,7 +82,7 @@ fn packages(bill: &Bill, look: Look) -> String {
     text
 }
 
-fn row(package: &Package) -> Row {
+fn row(package: &Package, by: String) -> Row {
     Row {
         cells: vec![
             format!("  {}", package.name),
@@ -87,7 +90,7 @@ fn row(package: &Package) -> Row {
             figures::size(package.own_bytes),
             show::time(package.wall_us),
             show::time(package.own_us),
-            package.brought_by.clone().unwrap_or_else(|| "the program".to_owned()),
+            by,
         ],
         ..Row::default()
     }

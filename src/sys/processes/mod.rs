@@ -10,6 +10,7 @@ use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use super::proc;
+use super::users::Identity;
 use crate::limits;
 
 /// Who a process is. What may not be read is missing, not an error.
@@ -93,6 +94,39 @@ pub fn look(pid: i32) -> io::Result<Process> {
     })
 }
 
+/// What a process may do: its effective user and group, and its supplementary groups (proc_pid_status(5)).
+///
+/// # Errors
+/// It has gone, or `/proc` hides it.
+pub fn identity_of(pid: i32) -> io::Result<Identity> {
+    let status = text(&format!("/proc/{pid}/status"))?;
+    let odd = || io::Error::other(format!("/proc/{pid}/status does not read as proc_pid_status(5) says"));
+    rights(&status).ok_or_else(odd)
+}
+
+fn rights(status: &str) -> Option<Identity> {
+    let line = |key: &str| status.lines().find_map(|line| line.strip_prefix(key));
+    let (_, uid) = ids(line("Uid:")?)?;
+    let (_, gid) = ids(line("Gid:")?)?;
+    let mut groups: Vec<u32> =
+        line("Groups:")?.split_ascii_whitespace().map_while(|group| group.parse().ok()).collect();
+    groups.push(gid);
+    groups.sort_unstable();
+    groups.dedup();
+    Some(Identity { uid, gid, groups })
+}
+
+/// The values of these variables in the environment that a process was started with, as far as they are there and text.
+/// Ask for none that could be a secret.
+#[must_use]
+pub fn variables(pid: i32, names: &[&str]) -> Vec<(String, String)> {
+    let environment = bounded(&format!("/proc/{pid}/environ"));
+    let variables = environment.split(|&b| b == 0).filter_map(|variable| std::str::from_utf8(variable).ok());
+    let named =
+        variables.filter_map(|variable| variable.split_once('=')).filter(|(name, _)| names.contains(name));
+    named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 /// Parent, process group, terminal and start (proc_pid_stat(5)).
 fn identity(text: &[u8]) -> Option<(i32, i32, i32, u64)> {
     let mut fields = proc::stat_fields(text)?.skip(1);
@@ -104,7 +138,10 @@ fn identity(text: &[u8]) -> Option<(i32, i32, i32, u64)> {
 
 /// The real and the effective user (proc_pid_status(5)).
 fn uids(status: &str) -> Option<(u32, u32)> {
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    ids(status.lines().find_map(|line| line.strip_prefix("Uid:"))?)
+}
+
+fn ids(line: &str) -> Option<(u32, u32)> {
     let mut fields = line.split_ascii_whitespace();
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
@@ -183,6 +220,7 @@ mod tests {
             std::thread::yield_now();
         }
         let found = look(pid).unwrap();
+        let (variables, identity) = (variables(pid, &["EMPTY", "PATH"]), identity_of(pid).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(found.arguments, ["sleep", "60"]);
@@ -193,6 +231,8 @@ mod tests {
         assert_eq!(found.environment.names, ["EMPTY", "SECRET"]);
         assert!(found.environment.has("SECRET") && !found.environment.has("EMPTY"));
         assert!(!format!("{found:?}").contains("hunter2"));
+        assert_eq!(variables, [("EMPTY".to_owned(), String::new())]);
+        assert!(identity.is_ours(), "{identity:?}");
         assert!(look(pid).is_err(), "it has gone");
     }
 
@@ -232,6 +272,13 @@ mod tests {
         assert_eq!(of("Name:\tdaemon\nUid:\t0\t33\t0\t33\n"), Some(33), "root that acts as somebody else");
         assert_eq!(of("Name:\troot\nUid:\t0\t0\t0\t0\n"), Some(0));
         assert_eq!(of("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn rights_are_those_that_it_acts_with() {
+        let status = "Name:\tx\nUid:\t0\t33\t0\t33\nGid:\t0\t34\t0\t34\nGroups:\t4 100 \n";
+        assert_eq!(rights(status), Some(Identity { uid: 33, gid: 34, groups: vec![4, 34, 100] }));
+        assert_eq!(rights("Uid:\t0\t33\t0\t33\n"), None);
     }
 
     #[test]

@@ -1,0 +1,78 @@
+//! What the imports of services cost, for people: a table each. Knows nothing of how that came about.
+
+use crate::audit::Imports;
+use crate::cli::failure::Failure;
+use crate::cli::figures::{self, counted, size};
+use crate::cli::measure::show_imports;
+use crate::cli::screen::{HEADING, Look, NOTICE, QUIET, Screen};
+
+use super::imports::Weighed;
+use super::ranking::Judged;
+
+/// Imports that failed and are named, of one service.
+const FAILED: usize = 5;
+
+/// Prints the bills, in the order of the services.
+///
+/// # Errors
+/// When they can't be printed.
+pub(super) fn print(judged: &[Judged<'_>], screen: &mut Screen) -> Result<(), Failure> {
+    for one in judged {
+        if let Some(imports) = one.service.imports() {
+            screen.say("")?;
+            screen.print(&text(&one.service.name, imports, screen.look))?;
+        }
+    }
+    Ok(())
+}
+
+fn text(service: &str, imports: &Imports, look: Look) -> String {
+    let bill = &imports.bill;
+    let head = format!("what {} imports: {}", figures::one_line(service), size(bill.imports_bytes));
+    let facts = format!(
+        ", beside {} of the interpreter (Python {}, imported anew as {})",
+        size(bill.interpreter_bytes),
+        bill.python,
+        figures::one_line(&imports.user)
+    );
+    let mut text = format!("{}{facts}\n", look.paint(HEADING, &head));
+    text += &show_imports::packages(bill, look, |package| {
+        // What the sources import by themselves can have come with something else before.
+        let place = imports.places.get(&package.name).cloned();
+        let by = place.or_else(|| package.brought_by.clone()).unwrap_or_default();
+        figures::one_line(&by)
+    });
+    for failed in imports.failed.iter().take(FAILED) {
+        let told = format!("{} could not be imported: {}", failed.module, failed.why);
+        text += &format!("  {}\n", look.paint(QUIET, &figures::one_line(&told)));
+    }
+    if let Some(more) = imports.failed.len().checked_sub(FAILED).filter(|more| *more > 0) {
+        text += &format!("  {}\n", look.paint(QUIET, &format!("nor could {more} more; --json has them all")));
+    }
+    text
+}
+
+/// Says of what there is no bill, and why.
+///
+/// # Errors
+/// When it can't be printed.
+pub(super) fn notes(weighed: &Weighed, judged: &[Judged<'_>], screen: &mut Screen) -> Result<(), Failure> {
+    if weighed.count == 0 && weighed.not.is_empty() {
+        return screen
+            .remark(NOTICE, "--imports: none of these services runs on a Python and holds 8M or more");
+    }
+    for one in judged {
+        if let Some(why) = weighed.not.get(&one.service.main().process.pid) {
+            let told = format!("imports of {} were not weighed: {why}", one.service.name);
+            screen.remark(NOTICE, &figures::one_line(&told))?;
+        }
+    }
+    if weighed.left_out > 0 {
+        let told = format!(
+            "imports of {} that hold less were not weighed",
+            counted(weighed.left_out as u64, "service")
+        );
+        screen.remark(QUIET, &told)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! How the interpreter of a service is called anew: the file by which it finds its packages, whose rights it gets, and what
+//! of its environment it needs. Says why where that can't be. Starts nothing.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::audit::{libraries, program};
+use crate::sys::processes::memory::Mapped;
+use crate::sys::processes::{self, Process};
+use crate::sys::spawn::DEFAULT_PATH;
+use crate::sys::users::{self, Identity};
+
+/// What of a service's environment decides where packages are found and how they are loaded. No secret has such a name.
+const TAKEN: [&str; 11] = [
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONHOME",
+    "PYTHONMALLOC",
+    "PYTHONNOUSERSITE",
+    "PYTHONOPTIMIZE",
+    "PYTHONPATH",
+    "PYTHONUSERBASE",
+    "PYTHON_LAZY_IMPORTS",
+    "VIRTUAL_ENV",
+];
+
+/// The first version of CPython whose imports can be weighed.
+const OLDEST: u32 = 9;
+
+/// An interpreter, ready to be called.
+#[derive(Debug)]
+pub(super) struct Interpreter {
+    /// Its file, by the name that leads to its packages.
+    pub(super) program: String,
+    /// The rights of the service.
+    pub(super) identity: Identity,
+    /// The name of that user.
+    pub(super) user: String,
+    /// Its environment, nothing of ours in it.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+/// That of a process whose Python has this version, as far as that is known.
+///
+/// # Errors
+/// Why it can't be called, as the end of a sentence.
+pub(super) fn of(process: &Process, version: &str, mapped: &[Mapped]) -> Result<Interpreter, String> {
+    let exe = process.exe.as_deref().ok_or("its program can't be seen")?;
+    let name = exe.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !name.starts_with("python") {
+        return Err(format!("{name} is no interpreter that could be called anew"));
+    }
+    if let Some(minor) = version.strip_prefix("3.").map(|minor| minor.parse::<u32>().unwrap_or(OLDEST)) {
+        if minor < OLDEST {
+            return Err(format!("imports are weighed from Python 3.{OLDEST} on, and it runs on {version}"));
+        }
+    } else if !version.is_empty() {
+        return Err(format!("imports are weighed from Python 3.{OLDEST} on, and it runs on {version}"));
+    }
+    let gone = |_| "it has ended meanwhile".to_owned();
+    let at = |what: &str| PathBuf::from(format!("/proc/{}/{what}", process.pid));
+    let (root, own_root) = (fs::metadata(at("root/")).map_err(gone)?, fs::metadata("/").map_err(gone)?);
+    if (root.dev(), root.ino()) != (own_root.dev(), own_root.ino()) {
+        return Err(
+            "it has a file system of its own, as in a container: `ebb measure --imports` in there tells"
+                .into(),
+        );
+    }
+    if process.caller_uid != process.uid {
+        return Err("a set-user-ID program gave it its rights, and somebody else its words".to_owned());
+    }
+    let identity = processes::identity_of(process.pid).map_err(gone)?;
+    let given = processes::variables(process.pid, &TAKEN);
+    let value = |name: &str| given.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let its_own = fs::metadata(at("exe")).map_err(gone)?;
+    let is_its_own = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (its_own.dev(), its_own.ino()))
+    };
+    let candidates = names(process, mapped, &value);
+    let program = candidates.into_iter().find(is_its_own).ok_or_else(|| {
+        format!("{} is not the program any more that it was started from: start it anew first", exe.display())
+    })?;
+    let environment = environment(process, &value);
+    if identity.uid == 0 {
+        only_roots(&program, version, &environment)?;
+    }
+    let program = program.into_os_string().into_string().map_err(|_| "its path is no UTF-8")?;
+    let user = users::name_of(identity.uid).unwrap_or_else(|| identity.uid.to_string());
+    Ok(Interpreter { program, identity, user, environment })
+}
+
+/// What its file may be called, the best first: by its name in a virtual environment an interpreter finds that.
+fn names<'a>(process: &Process, mapped: &[Mapped], value: &impl Fn(&str) -> Option<&'a str>) -> Vec<PathBuf> {
+    let mut names = Vec::new();
+    let called = process.arguments.first().map(Path::new).filter(|_| !program::is_title(&process.arguments));
+    let cwd = process.cwd.as_deref().unwrap_or(Path::new("/"));
+    match called {
+        Some(called) if called.as_os_str().as_encoded_bytes().contains(&b'/') => names.push(cwd.join(called)),
+        Some(called) => {
+            names.extend(value("VIRTUAL_ENV").map(|dir| Path::new(dir).join("bin").join(called)));
+            names.extend(
+                value("PATH")
+                    .into_iter()
+                    .flat_map(|path| path.split(':'))
+                    .map(|dir| Path::new(dir).join(called)),
+            );
+        }
+        None => {}
+    }
+    let installed = mapped.iter().filter_map(|file| libraries::installed_in(file.path.to_str()?));
+    // `/venv/lib/python3.11/site-packages` is that of `/venv/bin/python`.
+    names.extend(installed.filter_map(|dir| Some(Path::new(dir).ancestors().nth(3)?.join("bin/python"))));
+    names.extend(process.exe.clone());
+    names.retain(|name| name.is_absolute());
+    names
+}
+
+fn environment<'a>(process: &Process, value: &impl Fn(&str) -> Option<&'a str>) -> Vec<(String, String)> {
+    // Nothing is written beside packages or at home by who only looks.
+    let fixed = [
+        ("PATH", DEFAULT_PATH),
+        ("LC_ALL", "C.UTF-8"),
+        ("HOME", "/nonexistent"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+    ];
+    let mut all: Vec<(String, String)> =
+        fixed.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut take =
+        |name: &str, value: Option<String>| all.extend(value.map(|value| (name.to_owned(), value)));
+    take("LD_LIBRARY_PATH", value("LD_LIBRARY_PATH").map(str::to_owned));
+    if program::has_flag(&process.arguments, 'I') || program::has_flag(&process.arguments, 'E') {
+        return all;
+    }
+    for name in TAKEN.into_iter().filter(|name| name.starts_with("PYTHON") && *name != "PYTHONPATH") {
+        take(name, value(name).map(str::to_owned));
+    }
+    if value("PYTHONUSERBASE").is_none() {
+        take("PYTHONUSERBASE", value("HOME").map(|home| format!("{home}/.local")));
+    }
+    let cwd = process.cwd.as_deref().unwrap_or(Path::new("/"));
+    let absolute = |dirs: &str| {
+        let dirs = dirs.split(':').map(|dir| cwd.join(dir).display().to_string());
+        dirs.collect::<Vec<_>>().join(":")
+    };
+    take("PYTHONPATH", value("PYTHONPATH").filter(|dirs| !dirs.is_empty()).map(absolute));
+    all
+}
+
+/// Nothing is run as root that others can change, although the service itself does.
+fn only_roots(program: &Path, version: &str, environment: &[(String, String)]) -> Result<(), String> {
+    let mut places = vec![program.to_owned()];
+    if let Some(prefix) = program.parent().and_then(Path::parent) {
+        places.push(prefix.join(format!("lib/python{version}/site-packages")));
+    }
+    let paths =
+        environment.iter().filter(|(name, _)| name == "PYTHONPATH").flat_map(|(_, value)| value.split(':'));
+    places.extend(paths.map(PathBuf::from));
+    match places.iter().find_map(|place| place.ancestors().find(|at| is_others(at))) {
+        None => Ok(()),
+        Some(place) => Err(format!(
+            "it runs as root, and others may write to {}: nothing of theirs is run as root",
+            place.display()
+        )),
+    }
+}
+
+/// Whether others than root can change what is at a path, going by owner and mode. What is not there is nobody's; in a
+/// directory such as `/tmp` (sticky) nobody can replace what is root's.
+fn is_others(path: &Path) -> bool {
+    const STICKY: u32 = 0o1000;
+    fs::metadata(path).is_ok_and(|it| {
+        let is_open = it.mode() & 0o022 != 0 && !(it.is_dir() && it.mode() & STICKY != 0);
+        it.uid() != 0 || is_open
+    })
+}
