@@ -1,54 +1,17 @@
 //! `ebb measure --imports`: each package of a Python program costs what it costs, on every CPython that is here, and the
 //! program notices nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Said, skip};
+use crate::harness::Said;
 use crate::helpers::libraries::python_with_libraries;
+use crate::helpers::pythons::pythons;
 use crate::measure::python;
 
 const MIB: u64 = 1 << 20;
-
-/// What `python` prints of itself.
-fn asked(python: &Path, question: &str) -> Option<String> {
-    let output = Command::new(python).args(["-c", question]).stdin(Stdio::null()).output().ok()?;
-    let answer = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| answer.trim().to_owned())
-}
-
-/// One CPython of each version from 3.9 on that can be found here.
-fn pythons() -> Vec<(String, PathBuf)> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let homes = [
-        std::env::var_os("PYENV_ROOT").map(PathBuf::from),
-        std::env::home_dir().map(|home| home.join(".pyenv")),
-    ];
-    for home in homes.into_iter().flatten() {
-        let versions = std::fs::read_dir(home.join("versions")).into_iter().flatten().flatten();
-        dirs.extend(versions.map(|version| version.path().join("bin")));
-    }
-    let mut found: Vec<(String, PathBuf)> = Vec::new();
-    for dir in dirs.iter().filter(|dir| !dir.ends_with("shims")) {
-        for minor in 9..=15 {
-            let python = dir.join(format!("python3.{minor}"));
-            let version = format!("3.{minor}");
-            // A file of that name may be a shim that does not lead anywhere.
-            let question =
-                "import sys; print('%s %d.%d' % ((sys.implementation.name,) + sys.version_info[:2]))";
-            if python.is_file()
-                && found.iter().all(|(known, _)| *known != version)
-                && asked(&python, question).is_some_and(|told| told == format!("cpython {version}"))
-            {
-                found.push((version, python));
-            }
-        }
-    }
-    found
-}
 
 /// A directory with packages of known size and a program that imports them.
 fn project() -> tempfile::TempDir {
@@ -128,17 +91,11 @@ fn about(value: &Value, mib: u64) -> bool {
 #[test]
 fn each_package_costs_what_it_costs_on_every_python_that_is_here_and_the_program_notices_nothing() {
     let dir = project();
-    let pythons = pythons();
-    for minor in 9..=15 {
-        let version = format!("3.{minor}");
-        if pythons.iter().all(|(known, _)| *known != version) {
-            skip(&format!("measure_imports: on Python {version}"), "there is none here");
-        }
-    }
-    for (version, python) in pythons {
-        let bills = bills(&[python.to_str().unwrap(), "app.py", "a", "b c"], dir.path());
+    for python in pythons("measure_imports:") {
+        let version = format!("3.{}", python.minor);
+        let bills = bills(&[python.path.to_str().unwrap(), "app.py", "a", "b c"], dir.path());
         let [bill] = &bills[..] else { panic!("{bills:?}") };
-        assert!(bill["python"].as_str().unwrap().starts_with(&version), "{bill}");
+        assert!(bill["python"].as_str().unwrap().starts_with(&format!("{version}.")), "{bill}");
         let cost = |name: &str, figure: &str| package(bill, name)[figure].clone();
         for (name, figure, mib) in [
             ("big", "memory_bytes", 25),

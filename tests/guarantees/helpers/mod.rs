@@ -5,6 +5,7 @@ pub(crate) mod gate;
 pub(crate) mod libraries;
 pub(crate) mod past;
 pub(crate) mod proc;
+pub(crate) mod pythons;
 pub(crate) mod records;
 pub(crate) mod slots;
 pub(crate) mod stranger;
