@@ -10,6 +10,7 @@ mod access;
 mod activation;
 mod alone;
 mod audit;
+mod audit_imports;
 mod audit_python;
 mod audit_silent;
 mod audit_write;

@@ -26,9 +26,12 @@ pub(super) struct Call<'a> {
     pub(super) is_own: bool,
     pub(super) environment: &'a [(String, String)],
     pub(super) identity: &'a Identity,
+    /// How long it may take.
+    pub(super) within: Duration,
 }
 
 /// What it has said, and how it ended.
+#[derive(Debug)]
 pub(super) struct Answer {
     pub(super) exit: Exit,
     pub(super) stdout: String,
@@ -36,6 +39,7 @@ pub(super) struct Answer {
 }
 
 /// Why there is no answer.
+#[derive(Debug)]
 pub(super) enum Unanswered {
     /// Somebody wants this process to end: with this signal.
     Interrupted(i32),
@@ -68,7 +72,7 @@ pub(super) fn ask(call: &Call<'_>, signals: &Signals) -> Result<Answer, Unanswer
     let family = Family::new(spawned.pid, spawned.start_ticks, &format!("{MARK}={mark}"));
     let mut said = [Said::from(out), Said::from(err)];
     // Its status first: what is reaped with the rest leaves none.
-    let exit = listen(&spawned, &mut said, signals).and_then(|()| exit_of(&spawned));
+    let exit = listen(&spawned, &mut said, signals, call.within).and_then(|()| exit_of(&spawned));
     let is_gone = Tree::Family(family).vanish();
     let exit = exit?;
     if !is_gone {
@@ -93,14 +97,18 @@ fn exit_of(spawned: &Spawned) -> Result<Exit, Unanswered> {
 }
 
 /// Takes down what it says until it has ended or its time is up.
-fn listen(spawned: &Spawned, said: &mut [Said; 2], signals: &Signals) -> Result<(), Unanswered> {
+fn listen(
+    spawned: &Spawned,
+    said: &mut [Said; 2],
+    signals: &Signals,
+    within: Duration,
+) -> Result<(), Unanswered> {
     let failed = |e: io::Error| Unanswered::Because(format!("it can't be watched: {e}"));
-    let most = Duration::from_millis(limits::AUDIT_IMPORTS_MS + limits::AUDIT_ANSWER_GRACE_MS);
-    let deadline = Instant::now() + most;
+    let deadline = Instant::now() + within;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Unanswered::Because(format!("it took longer than {} s", most.as_secs())));
+            return Err(Unanswered::Because(format!("it took longer than {} s", within.as_secs())));
         }
         let mut fds = vec![
             PollFd::new(spawned.pidfd.as_fd(), PollFlags::POLLIN),
@@ -165,4 +173,66 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((reader, writer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::processes;
+
+    fn answer(script: &str, within: Duration) -> Result<Answer, Unanswered> {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let call = Call {
+            command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            is_own: false,
+            environment: &[("ALONE".to_owned(), "1".to_owned())],
+            identity: &processes::identity_of(own).unwrap(),
+            within,
+        };
+        ask(&call, &Signals::hear().unwrap())
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_is_called_has_nothing_of_ours() {
+        let told = answer("env; pwd; echo oops >&2; read word; tty; exit 3", LONG).unwrap();
+        assert_eq!((told.exit, told.stderr.as_str()), (Exit::Code(3), "oops\n"));
+        let lines: Vec<&str> = told.stdout.lines().collect();
+        assert!(lines.contains(&"ALONE=1") && lines.contains(&"/"), "{lines:?}");
+        assert!(lines.contains(&"not a tty"), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.starts_with("CARGO")), "{lines:?}");
+    }
+
+    #[test]
+    fn what_says_too_much_is_cut_off_and_what_never_ends_is_ended() {
+        let most = limits::AUDIT_ANSWER_MAX;
+        let told = answer(&format!("head -c {} /dev/zero", most + 300_000), LONG).unwrap();
+        assert_eq!((told.exit, told.stdout.len()), (Exit::Code(0), most));
+        let endless = answer("trap '' TERM; while :; do echo x; done", Duration::from_millis(300));
+        assert!(matches!(&endless, Err(Unanswered::Because(why)) if why.contains("longer")), "{endless:?}");
+    }
+
+    #[test]
+    fn what_it_has_started_ends_with_it_and_keeps_nobody_waiting() {
+        let told = answer("sleep 600 & echo $!", LONG).unwrap();
+        let pid: i32 = told.stdout.trim().parse().unwrap();
+        // Whom it falls to may take its time to reap it.
+        let is_gone = crate::sys::proc::stat(pid).map_or(true, |stat| stat.state == b'Z');
+        assert!(is_gone, "{pid} is still there");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let call = Call {
+            command: vec!["/nonexistent/python".to_owned()],
+            is_own: false,
+            environment: &[],
+            identity: &processes::identity_of(own).unwrap(),
+            within: LONG,
+        };
+        let why = ask(&call, &Signals::hear().unwrap()).unwrap_err();
+        assert!(matches!(&why, Unanswered::Because(why) if why.contains("/nonexistent/python")), "{why:?}");
+    }
 }

@@ -175,3 +175,86 @@ fn is_others(path: &Path) -> bool {
         it.uid() != 0 || is_open
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(exe: &str, line: &str) -> Process {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let seen = processes::look(own).unwrap();
+        let arguments = line.split(' ').map(str::to_owned).collect();
+        Process { exe: Some(exe.into()), arguments, cwd: Some("/srv".into()), ..seen }
+    }
+
+    #[test]
+    fn what_can_not_be_called_anew_is_told_with_its_reason() {
+        let why = |exe: &str, version: &str| of(&process(exe, "x y"), version, &[]).unwrap_err();
+        assert!(why("/usr/bin/uwsgi", "3.11").contains("uwsgi is no interpreter"));
+        assert!(why("/usr/bin/python3.8", "3.8").contains("from Python 3.9 on, and it runs on 3.8"));
+        assert!(why("/usr/bin/python2.7", "2.7").contains("it runs on 2.7"));
+        // It runs this test, and no such file.
+        assert!(why("/nonexistent/python3.11", "3.11").contains("start it anew first"));
+        let borrowed = Process { caller_uid: 12_345, ..process("/usr/bin/python3.11", "x y") };
+        assert!(of(&borrowed, "3.11", &[]).unwrap_err().contains("set-user-ID"));
+    }
+
+    #[test]
+    fn an_interpreter_is_called_by_the_name_that_its_environment_has_for_it() {
+        let called = |line: &str, variables: &[(&str, &str)]| {
+            let value =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            let mapped = Mapped {
+                path: "/opt/env/lib/python3.11/site-packages/numpy/a.so".into(),
+                ..Mapped::default()
+            };
+            let names = names(&process("/usr/bin/python3.11", line), &[mapped], &value);
+            names.into_iter().map(|name| name.display().to_string()).collect::<Vec<_>>()
+        };
+        let rest = ["/opt/env/bin/python", "/usr/bin/python3.11"];
+        let with = |first: &[&'static str]| [first, &rest].concat();
+        assert_eq!(called("/venv/bin/python app.py", &[]), with(&["/venv/bin/python"]));
+        assert_eq!(called("venv/bin/python app.py", &[]), with(&["/srv/venv/bin/python"]));
+        let path = [("PATH", "/a:rel:/b"), ("VIRTUAL_ENV", "/v")];
+        assert_eq!(called("python app.py", &path), with(&["/v/bin/python", "/a/python", "/b/python"]));
+        let title = Process {
+            arguments: vec!["gunicorn: master [a:b]".to_owned()],
+            ..process("/usr/bin/python3.11", "x")
+        };
+        assert_eq!(names(&title, &[], &|_| None), [PathBuf::from("/usr/bin/python3.11")]);
+    }
+
+    #[test]
+    fn only_what_decides_about_imports_is_taken_over() {
+        let value = |name: &str| match name {
+            "PYTHONPATH" => Some("lib::/opt/lib"),
+            "PYTHONOPTIMIZE" => Some("2"),
+            "HOME" => Some("/home/app"),
+            "PATH" => Some("/evil"),
+            _ => None,
+        };
+        let all = environment(&process("/usr/bin/python3", "python3 app.py"), &value);
+        let of = |name: &str| all.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        assert_eq!(of("PYTHONPATH"), Some("/srv/lib:/srv/:/opt/lib"));
+        assert_eq!((of("PYTHONOPTIMIZE"), of("PYTHONUSERBASE")), (Some("2"), Some("/home/app/.local")));
+        assert_eq!(
+            (of("PATH"), of("HOME"), of("VIRTUAL_ENV")),
+            (Some(DEFAULT_PATH), Some("/nonexistent"), None)
+        );
+        let alone = environment(&process("/usr/bin/python3", "python3 -I app.py"), &value);
+        assert!(!alone.iter().any(|(name, _)| name == "PYTHONPATH"));
+    }
+
+    #[test]
+    fn what_others_can_change_is_not_roots_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let is_roots = nix::unistd::geteuid().is_root();
+        for (bits, is) in [(0o755, !is_roots), (0o775, true), (0o757, true), (0o1777, !is_roots)] {
+            mode(bits);
+            assert_eq!(is_others(dir.path()), is, "{bits:o}");
+        }
+        assert!(!is_others(&dir.path().join("nothing")));
+    }
+}

@@ -5,6 +5,7 @@ mod ask;
 mod interpreter;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, raise};
 
@@ -35,6 +36,9 @@ pub(super) struct Weighed {
     /// Services that were one too many.
     pub(super) left_out: usize,
 }
+
+/// Time for one call of an interpreter, which ends what takes longer itself, unless it can't.
+const WITHIN: Duration = Duration::from_millis(limits::AUDIT_IMPORTS_MS + limits::AUDIT_ANSWER_GRACE_MS);
 
 /// A service whose imports are to be weighed.
 struct Wanted {
@@ -155,7 +159,7 @@ fn found(process: &Process, interpreter: &Interpreter, signals: &Signals) -> Res
     ];
     command.extend(words.into_iter().map(str::to_owned));
     let (environment, identity) = (&interpreter.environment[..], &interpreter.identity);
-    let answer = ask(&Call { command, is_own: false, environment, identity }, signals)?;
+    let answer = ask(&Call { command, is_own: false, environment, identity, within: WITHIN }, signals)?;
     let because = |why: &str| Err(Unanswered::Because(why.to_owned()));
     if answer.exit != Exit::Code(0) {
         return because(&format!("its sources can't be read: {}", last_words(&answer)));
@@ -184,7 +188,7 @@ fn carried_out(
     ]);
     command.extend(imports.iter().map(Import::word));
     let (environment, identity) = (&interpreter.environment[..], &interpreter.identity);
-    let answer = ask(&Call { command, is_own: true, environment, identity }, signals)?;
+    let answer = ask(&Call { command, is_own: true, environment, identity, within: WITHIN }, signals)?;
     let because = |why: String| Err(Unanswered::Because(why));
     let Ok(measured) = serde_json::from_str::<Measured>(&answer.stdout) else {
         return because(format!("its imports can't be weighed: {}", last_words(&answer)));
