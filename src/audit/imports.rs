@@ -8,6 +8,8 @@ use serde::Serialize;
 use crate::limits;
 use crate::measure::{Bill, Package};
 
+use super::Watched;
+
 /// What finds the imports, as a program for the service's interpreter.
 pub const SOURCES: &str = include_str!("sources.py");
 
@@ -76,6 +78,10 @@ pub struct Failed {
 /// What the imports of a service cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Imports {
+    /// The process whose interpreter was called anew.
+    pub pid: i32,
+    /// What that process itself has resident, in bytes.
+    pub resident_bytes: u64,
     /// The user whose rights the interpreter had.
     pub user: String,
     /// The bill.
@@ -87,9 +93,9 @@ pub struct Imports {
 }
 
 impl Imports {
-    /// Of a bill and what the interpreter has said on its standard error.
+    /// Of a bill and what the interpreter has said on its standard error; whose it is, is told by [`Self::whose`].
     #[must_use]
-    pub fn of(imports: &[Import], bill: Bill, stderr: &str, user: String) -> Self {
+    pub fn of(imports: &[Import], bill: Bill, stderr: &str) -> Self {
         let failed = stderr.lines().filter_map(|line| {
             let mut fields = line.split('\t');
             let is_one = fields.next() == Some(FAILED);
@@ -100,7 +106,13 @@ impl Imports {
         for import in imports {
             places.entry(import.package().to_owned()).or_insert_with(|| import.place.clone());
         }
-        Self { user, places, failed: failed.collect(), bill }
+        Self { pid: 0, resident_bytes: 0, user: String::new(), places, failed: failed.collect(), bill }
+    }
+
+    /// Of this process, whose user has this name.
+    #[must_use]
+    pub fn whose(self, process: &Watched, user: String) -> Self {
+        Self { pid: process.process.pid, resident_bytes: process.memory.rss, user, ..self }
     }
 
     /// Whether all imports were tried, going by what the interpreter has said on its standard error: a module can end it.
@@ -171,7 +183,7 @@ pub(super) mod tests {
             names: Vec::new(),
             place: format!("app.py:{}", name.len()),
         };
-        Imports::of(&direct.iter().map(import).collect::<Vec<_>>(), bill, "", "app".to_owned())
+        Imports::of(&direct.iter().map(import).collect::<Vec<_>>(), bill, "")
     }
 
     #[test]
@@ -217,7 +229,7 @@ pub(super) mod tests {
         let stderr =
             "noise\nebb-import-failed\tdjango.db\tImproperlyConfigured: no settings\nebb-import-failed\tx\n";
         let bill = imports(&[], &[]).bill;
-        let failed = Imports::of(&[], bill, stderr, String::new()).failed;
+        let failed = Imports::of(&[], bill, stderr).failed;
         assert!(!Imports::are_complete(stderr) && Imports::are_complete(&format!("{stderr}{DONE}\n")));
         assert_eq!(failed.len(), 1);
         assert_eq!(

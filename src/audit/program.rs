@@ -107,9 +107,9 @@ pub fn is_title(arguments: &[String]) -> bool {
     matches!(arguments, [only] if only.contains(' ') || only.ends_with(':'))
 }
 
-/// `gunicorn: worker [app]` and `nginx: master process /usr/sbin/nginx` begin with the program's name.
+/// `gunicorn: worker [app]`, `nginx: master process /usr/sbin/nginx` and `[celeryd: a@b]` begin with the program's name.
 fn title(arguments: &[String]) -> Option<String> {
-    let words = arguments.first()?;
+    let words = arguments.first()?.trim_start_matches('[');
     Some(words.split([':', ' ']).next()?.to_owned())
 }
 
@@ -151,6 +151,8 @@ mod tests {
         }
         let title = [String::from("gunicorn: master [app:app]")];
         assert_eq!(name(Some(Path::new("/usr/bin/python3")), &title, "comm"), "gunicorn");
+        let title = [String::from("[celeryd: celery@host:MainProcess] -active- (worker)")];
+        assert_eq!(name(Some(Path::new("/usr/bin/python3")), &title, "comm"), "celeryd");
         assert_eq!(name(Some(Path::new("/memfd:sealed-1")), &words("app"), "app"), "app");
         assert_eq!(name(None, &[], "kworker"), "kworker");
         assert_eq!(name(None, &[], ""), "unknown");

@@ -3,7 +3,8 @@ run this file, as the service's user.
 
 Reads the sources and runs none of them: follows imports from what the service was started with through modules that are
 not installed packages, and prints each import that leads to one, in the order in which they would come: `import`, module,
-names, place, between tabs. Imports within functions wait until they are used, and are left out.
+names, place, between tabs. Imports within functions wait until they are used, and are left out, but for those that the
+program calls itself. Modules of its own that its text names, such as Django's settings, are followed as well.
 
 Arguments: most files, most bytes of one, the directory that the service's own modules are in, how it was started (`file`,
 `module`, `text` or `unknown`) and what with, then the words of its command line.
@@ -122,8 +123,16 @@ class Sources:
         except Exception:  # it is gone, or of another Python
             return
         self.files += 1
-        for node in self.imports(tree.body, is_main, package):
+        nodes = list(self.imports(tree.body, is_main, package))
+        if is_main:
+            for function in called(tree):
+                nodes += self.imports(function.body, is_main, package)
+        for node in nodes:
             yield node, file, package
+        # A tool names all that it could be told to use.
+        is_tool = package.partition(".")[0] in self.walked
+        for module, line in () if is_tool else self.in_text(tree):
+            yield ast.Import(names=[ast.alias(name=module, asname=None)], lineno=line), file, package
 
     def imports(self, body, is_main, package):
         for node in body:
@@ -155,6 +164,23 @@ class Sources:
                     inner = getattr(node, field, None)
                     if isinstance(inner, list):
                         yield from self.imports(inner, is_main, package)
+
+    def in_text(self, tree):
+        """Modules of the service's own that are named in text: `uvicorn.run("main:app")`, `"project.settings"`."""
+        for node in ast.walk(tree):
+            text = getattr(node, "value", None)
+            if not isinstance(node, ast.Constant) or not isinstance(text, str) or len(text) > 200:
+                continue
+            module, colon, _ = text.partition(":")
+            if (not colon and "." not in text) or not module.replace(".", "a").isidentifier():
+                continue
+            if self.top(module.partition(".")[0]) is None:
+                continue
+            # `app.apps.Config` is something of a module.
+            for one in (module, module.rpartition(".")[0]):
+                if one and self.is_module(one):
+                    yield one, node.lineno
+                    break
 
     def is_missing(self, node, package):
         for module, _ in named(node, package):
@@ -197,6 +223,20 @@ class Sources:
         fields = "import", module, " ".join(names), "%s:%d" % (place, line)
         line = "\t".join(field.replace("\t", " ").replace("\n", " ") for field in fields) + "\n"
         sys.stdout.buffer.write(line.encode("utf-8", "replace"))
+
+
+def called(tree):
+    """The functions of a program that it calls when it is loaded, and those that they call."""
+    functions = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    todo = [node for node in tree.body if node not in functions.values()]
+    found = []
+    while todo:
+        for node in ast.walk(todo.pop()):
+            name = getattr(getattr(node, "func", None), "id", None)
+            if isinstance(node, ast.Call) and name in functions:
+                found.append(functions.pop(name))
+                todo.append(found[-1])
+    return found
 
 
 def named(node, package):

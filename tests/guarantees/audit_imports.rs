@@ -354,8 +354,17 @@ class A:
 with open('/dev/null') as f: from heavy import (
     X,
     Y)
+def helper():
+    import sqlite3
+def main():
+    import shelve
+    helper()
+def never():
+    import late
+NAMES = 'a.settings', 'a.apps.Config', 'a.nothing.Here', 'late', 'a'
 if __name__ == '__main__':
     from a import *
+    main()
 ";
     let files = [
         ("main.py", main),
@@ -363,6 +372,8 @@ if __name__ == '__main__':
         ("a/b.py", "from .deep.er import x\nimport heavy.sub\n"),
         ("a/deep/er.py", "from ..b import y\nfrom .... import beyond\nimport sqlalchemy\n"),
         ("a/broken.py", "import late(\n"),
+        ("a/settings.py", "import ftplib\n"),
+        ("a/apps.py", "import netrc\nclass Config: pass\n"),
     ];
     let dir = laid_out(&[&PACKAGES[..], &files].concat());
     let main = dir.path().join("main.py").display().to_string();
@@ -375,6 +386,10 @@ if __name__ == '__main__':
         "light main.py:11",
         "csv main.py:18",
         "heavy X Y main.py:21",
+        "shelve main.py:27",
+        "sqlite3 main.py:25",
+        "ftplib a/settings.py:1",
+        "netrc a/apps.py:1",
     ];
     for python in pythons("audit_imports::imports_are_found_as_python_would_carry_them_out") {
         assert_eq!(found(&python.path, dir.path(), &["file", &main]), expected, "3.{}", python.minor);

@@ -30,7 +30,9 @@ fn text(service: &str, imports: &Imports, look: Look) -> String {
     let bill = &imports.bill;
     let head = format!("what {} imports: {}", figures::one_line(service), size(bill.imports_bytes));
     let facts = format!(
-        ", beside {} of the interpreter (Python {}, imported anew as {})",
+        " of the {} of pid {}, beside {} of the interpreter (Python {}, imported anew as {})",
+        size(imports.resident_bytes),
+        imports.pid,
         size(bill.interpreter_bytes),
         bill.python,
         figures::one_line(&imports.user)

@@ -99,13 +99,15 @@ fn wanted(seen: &Seen) -> Vec<Wanted> {
         is_asked_for && service.uss() >= limits::AUDIT_WORTH_MIN && !service.is_run()
     };
     let of = |service: &Service<'_>| {
-        let main = service.main();
-        let is_python = |one: &&&Watched| one.python.is_some();
-        // A tool may have started it.
-        let largest = || service.members.iter().filter(is_python).max_by_key(|one| one.memory.uss).copied();
-        let python = Some(main).filter(|one| one.python.is_some()).or_else(largest)?;
-        let (pid, python) = (main.process.pid, python.process.pid);
-        Some(Wanted { name: service.name.clone(), pid, python, bytes: service.main().memory.rss })
+        // A server may import its application in its workers alone.
+        let pythons = service.members.iter().filter(|one| one.python.is_some());
+        let largest = pythons.max_by_key(|one| one.memory.uss)?;
+        Some(Wanted {
+            name: service.name.clone(),
+            pid: service.main().process.pid,
+            python: largest.process.pid,
+            bytes: largest.memory.rss,
+        })
     };
     services.iter().filter(is_wanted).filter_map(of).collect()
 }
@@ -124,7 +126,7 @@ fn imports_of(one: &Watched, bytes: u64, signals: &Signals) -> Result<Imports, U
         )));
     }
     let imports = found(process, &interpreter, signals)?;
-    carried_out(&imports, interpreter, signals)
+    Ok(carried_out(&imports, &interpreter, signals)?.whose(one, interpreter.user))
 }
 
 /// What its sources import.
@@ -173,7 +175,7 @@ fn found(process: &Process, interpreter: &Interpreter, signals: &Signals) -> Res
 /// What importing all that takes.
 fn carried_out(
     imports: &[Import],
-    interpreter: Interpreter,
+    interpreter: &Interpreter,
     signals: &Signals,
 ) -> Result<Imports, Unanswered> {
     let seconds = format!("{}ms", limits::AUDIT_IMPORTS_MS);
@@ -201,8 +203,8 @@ fn carried_out(
     let is_it = |bill: &Bill| !bill.is_fork && bill.command.contains(&program);
     match measured.imports.unwrap_or_default().into_iter().find(is_it) {
         Some(bill) if Imports::are_complete(&answer.stderr) => {
-            let bill = Bill { command: vec![interpreter.program], ..bill };
-            Ok(Imports::of(imports, bill, &answer.stderr, interpreter.user))
+            let bill = Bill { command: vec![interpreter.program.clone()], ..bill };
+            Ok(Imports::of(imports, bill, &answer.stderr))
         }
         // A signal, or a call of os._exit.
         Some(_) => because(format!("one of its imports ended the interpreter: {}", last_words(&answer))),
