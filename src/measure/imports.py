@@ -137,9 +137,11 @@ def _keep_the_bill():
     # Tracebacks leave the import machinery out, and so they do this.
     counted_load.__code__ = counted_load.__code__.replace(co_filename=load.__code__.co_filename)
     standard = stdlib()
-    os.register_at_fork(after_in_child=lambda: begin("fork"))
-    atexit.register(end)  # the first that is registered is the last that is called
-    begin("start")
+    # What further interpreters of the process import (`concurrent.interpreters`, 3.14) goes on the same bill.
+    if getattr(_thread, "_is_main_interpreter", lambda: True)():
+        os.register_at_fork(after_in_child=lambda: begin("fork"))
+        atexit.register(end)  # the first that is registered is the last that is called
+        begin("start")
     machinery._find_and_load_unlocked = counted_load
 
 

@@ -125,7 +125,12 @@ impl Bill {
         for line in text.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             match &fields[..] {
-                ["start", rest @ ..] => start = Some((false, rest.to_vec())),
+                // The process may have executed another program, and have nothing any more of what is here so far.
+                ["start", rest @ ..] => {
+                    start = Some((false, rest.to_vec()));
+                    sums.clear();
+                    (all, end) = ([0; 3], None);
+                }
                 ["fork", rest @ ..] => start = Some((true, rest.to_vec())),
                 ["command", words @ ..] => command = words.iter().map(|word| (*word).to_owned()).collect(),
                 ["end", _, anon] => end = anon.parse::<i64>().ok(),
@@ -332,6 +337,14 @@ import\tcut sh";
         for nonsense in ["", "end\t1\t2\n", "start\t1\n", "start\t1\t1\tx\t-\t-\n"] {
             assert_eq!(Bill::read(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_process_that_has_executed_another_program_begins_anew() {
+        let first =
+            "fork\t1\t1\t3.9.1\t1\t1\ncommand\tpy\ta\nimport\ta\t\t0\t0\t10\t10\t0\t10\t10\t0\nend\t90\t90\n";
+        let second = "start\t1\t1\t3.15.0\t50\t50\ncommand\tpy\tb\nimport\tb\t\t0\t0\t5\t5\t0\t5\t5\t0\n";
+        assert_eq!(Bill::read(&format!("{first}{second}")), Bill::read(second));
     }
 
     #[test]

@@ -267,6 +267,41 @@ subprocess.run([sys.executable, '-c', 'import big'], check=True)
 }
 
 #[test]
+fn a_process_that_executes_another_program_has_the_bill_of_that_one_alone() {
+    let dir = project();
+    let program = "import os, sys, big\nos.execv(sys.executable, [sys.executable, '-c', 'import late'])\n";
+    std::fs::write(dir.path().join("first.py"), program).unwrap();
+    let bills = bills(&[python(), "first.py"], dir.path());
+    let [bill] = &bills[..] else { panic!("{bills:?}") };
+    assert!(about(&bill["imports_bytes"], 3) && !bill.to_string().contains("\"big\""), "{bill}");
+}
+
+#[test]
+fn an_interpreter_within_the_process_is_on_its_bill() {
+    const PROGRAM: &str = "\
+from concurrent import interpreters
+import late
+other = interpreters.create()
+other.exec('import small')
+other.close()
+HEAP = bytearray(11 << 20)
+";
+    let dir = project();
+    std::fs::write(dir.path().join("two.py"), PROGRAM).unwrap();
+    // `concurrent.interpreters` is there from 3.14 on.
+    for python in [14, 15].into_iter().filter_map(|minor| python_of(minor, "measure_imports:")) {
+        let bills = bills(&[python.to_str().unwrap(), "two.py"], dir.path());
+        let [bill] = &bills[..] else { panic!("{bills:?}") };
+        for (name, mib) in [("late", 3), ("small", 5)] {
+            assert!(about(&package(bill, name)["memory_bytes"], mib), "{name}: {bill}");
+        }
+        assert!(bill["interpreter_bytes"].as_u64().unwrap() < 14 * MIB, "before the first import: {bill}");
+        // The 5 went with the other interpreter.
+        assert!(about(&bill["left_bytes"], 11 - 5), "{bill}");
+    }
+}
+
+#[test]
 fn boto3_is_about_25_mb_and_pandas_about_44_mb_on_top_of_numpy() {
     const NAME: &str = "measure_imports::boto3_is_about_25_mb_and_pandas_about_44_mb_on_top_of_numpy";
     let Some(python) = python_with_libraries(NAME) else { return };
