@@ -40,6 +40,7 @@ need python3 python3
 need flock util-linux
 varlink_client || echo "   that did not work; the test that needs it is skipped"
 diet_venv || echo "   that did not work; the tests that need it are skipped"
+tests/pythons.sh || echo "   that did not work; tests on Python 3.14 and 3.15 are skipped"
 
 step "building (the first time takes some minutes)"
 cargo test --locked --no-run || exit 1

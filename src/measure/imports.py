@@ -20,6 +20,7 @@ def _keep_the_bill():
     # Called once for each module that is not there yet. From 3.15 on it may give None for one that need not exist.
     load = machinery._find_and_load_unlocked
     own_thread, clock = _thread.get_ident, time.perf_counter_ns
+    frame_at, modules = sys._getframe, sys.modules  # by these names also while the interpreter takes modules apart
     stacks = {}  # thread -> the packages that it is about to import, the innermost last
     reading = [0]  # nanoseconds that the readings themselves took
 
@@ -33,7 +34,8 @@ def _keep_the_bill():
                     names.update(entry.partition(".")[0] for entry in os.listdir(place))
             names.discard("site-packages")
             names.discard("dist-packages")
-        return frozenset(names) | {"sitecustomize", "usercustomize", "__main__", "__mp_main__"}
+        own = {"sitecustomize", "usercustomize", "__main__", "__mp_main__"}
+        return frozenset(names) | own | {"_frozen_importlib", "_frozen_importlib_external"}
 
     def memory():
         """Resident and anonymous bytes."""
@@ -64,21 +66,41 @@ def _keep_the_bill():
         except Exception:
             pass
 
+    def is_standard(package):
+        # What a build generates for itself is not in the list.
+        return package in standard or package.startswith(("_sysconfigdata", "_missing_stdlib_info"))
+
+    def wanted_by():
+        """The package whose code imports while none is being imported: in a function, or lazily, at the first use."""
+        frame = frame_at()
+        while frame is not None:
+            name = dict.get(frame.f_globals, "__name__")  # whatever kind of dict the program has made of it
+            if type(name) is str:
+                package = name.partition(".")[0]
+                if package in ("__main__", "__mp_main__"):
+                    break
+                # Code can say that it is of a module that there is none of.
+                if not is_standard(package) and package in modules:
+                    return package
+            frame = frame.f_back
+        return ""
+
     # Of `Frame`: name of the package, and what is inside of it and counted elsewhere: resident, anonymous, nanoseconds.
     NAME, RESIDENT, ANON, TIME = range(4)
 
     def counted_load(name, *rest, **named):
         package = name.partition(".")[0]
         stack = stacks.setdefault(own_thread(), [])
-        if package in standard or package.startswith("_sysconfigdata"):
+        if is_standard(package):
             # What a package needs of the standard library is its own cost.
             if stack:
                 return load(name, *rest, **named)
-            package = ""
+            package = by = wanted_by()
         elif stack and stack[-1][NAME] == package:
             return load(name, *rest, **named)
+        else:
+            by = stack[-1][NAME] if stack else wanted_by()
         frame = [package, 0, 0, 0]
-        by = stack[-1][NAME] if stack else ""
         is_again = any(outer[NAME] == package for outer in stack)
         stack.append(frame)
         before, read_before, began = memory(), reading[0], clock()
@@ -115,9 +137,11 @@ def _keep_the_bill():
     # Tracebacks leave the import machinery out, and so they do this.
     counted_load.__code__ = counted_load.__code__.replace(co_filename=load.__code__.co_filename)
     standard = stdlib()
-    os.register_at_fork(after_in_child=lambda: begin("fork"))
-    atexit.register(end)  # the first that is registered is the last that is called
-    begin("start")
+    # What further interpreters of the process import (`concurrent.interpreters`, 3.14) goes on the same bill.
+    if getattr(_thread, "_is_main_interpreter", lambda: True)():
+        os.register_at_fork(after_in_child=lambda: begin("fork"))
+        atexit.register(end)  # the first that is registered is the last that is called
+        begin("start")
     machinery._find_and_load_unlocked = counted_load
 
 

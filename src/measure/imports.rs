@@ -40,7 +40,7 @@ pub struct Bill {
 pub struct Package {
     /// Its name.
     pub name: String,
-    /// Resident memory that it has added, with all that it was the first to import, in bytes.
+    /// Resident memory that it has added, with all that it was the first to import, then or when it was used, in bytes.
     pub memory_bytes: u64,
     /// How much of that is anonymous, which no other process can share, in bytes.
     pub anon_bytes: u64,
@@ -50,7 +50,7 @@ pub struct Package {
     pub wall_us: u64,
     /// The same without the other packages.
     pub own_us: u64,
-    /// The package that imported it first; `None`: the program itself.
+    /// The package that imported it first; `None`: the program itself has imported it.
     pub brought_by: Option<String>,
 }
 
@@ -65,6 +65,16 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Neither within the import of a package nor by code of one.
+    fn is_the_programs(&self) -> bool {
+        self.depth == 0 && self.by == STANDARD
+    }
+
+    /// By code of a package while none was being imported.
+    fn is_late(&self) -> bool {
+        self.depth == 0 && self.by != STANDARD
+    }
+
     fn of(fields: &[&'a str]) -> Option<Self> {
         let [package, by, depth, is_again, figures @ ..] = fields else { return None };
         let figures: Vec<i64> = figures.iter().map_while(|field| field.parse().ok()).collect();
@@ -87,7 +97,21 @@ const fn name(written: &str) -> &str {
 struct Sum<'a> {
     figures: [i64; 6],
     by: Option<&'a str>,
-    order: usize,
+    /// Whether `by` is of an import of the package itself, not only of one inside of that.
+    is_by_settled: bool,
+}
+
+/// What a package imports late it has brought as well, and so have those that have brought it.
+fn add_to_those_above(sums: &mut HashMap<&str, Sum<'_>>, line: &Line<'_>) {
+    let mut seen = vec![line.package];
+    let is_own = line.by == line.package;
+    let mut above = if is_own { sums.get(line.by).and_then(|sum| sum.by) } else { Some(line.by) };
+    while let Some(name) = above.filter(|name| !seen.contains(name)) {
+        let Some(sum) = sums.get_mut(name) else { break };
+        sum.figures[..3].iter_mut().zip(&line.figures).for_each(|(sum, figure)| *sum += figure);
+        seen.push(name);
+        above = sum.by;
+    }
 }
 
 impl Bill {
@@ -101,14 +125,18 @@ impl Bill {
         for line in text.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             match &fields[..] {
-                ["start", rest @ ..] => start = Some((false, rest.to_vec())),
+                // The process may have executed another program, and have nothing any more of what is here so far.
+                ["start", rest @ ..] => {
+                    start = Some((false, rest.to_vec()));
+                    sums.clear();
+                    (all, end) = ([0; 3], None);
+                }
                 ["fork", rest @ ..] => start = Some((true, rest.to_vec())),
                 ["command", words @ ..] => command = words.iter().map(|word| (*word).to_owned()).collect(),
                 ["end", _, anon] => end = anon.parse::<i64>().ok(),
                 ["import", rest @ ..] => {
                     let Some(line) = Line::of(rest) else { continue };
-                    let order = sums.len();
-                    let sum = sums.entry(line.package).or_insert(Sum { order, ..Sum::default() });
+                    let sum = sums.entry(line.package).or_default();
                     // What is inside of an import of the same package is in that one's figures already.
                     let counts = |at: usize| at >= 3 || !line.is_again;
                     for (at, figure) in line.figures.iter().enumerate().filter(|(at, _)| counts(*at)) {
@@ -116,10 +144,13 @@ impl Bill {
                     }
                     // Not what the outermost have in all: one of them can fail, after imports that succeeded.
                     all.iter_mut().zip(&line.figures[3..]).for_each(|(all, own)| *all += own);
-                    if line.depth == 0 {
-                        sum.by = None;
-                    } else if sum.order == order {
-                        sum.by = Some(line.by);
+                    if line.is_the_programs() {
+                        (sum.by, sum.is_by_settled) = (None, true);
+                    } else if !sum.is_by_settled && line.by != line.package {
+                        (sum.by, sum.is_by_settled) = (Some(line.by), !line.is_again);
+                    }
+                    if line.is_late() {
+                        add_to_those_above(&mut sums, &line);
                     }
                 }
                 _ => {}
@@ -260,6 +291,33 @@ import\tcut sh";
         let bill = Bill::read(lines).unwrap();
         assert_eq!((of(&bill, "a").memory_bytes, of(&bill, "a").own_bytes), (100, 80));
         assert_eq!((bill.imports_bytes, bill.left_bytes), (100, None), "it did not end by itself");
+
+        let below = lines.replace("import\ta\t\t0", "import\ta\tc\t1");
+        let bill = Bill::read(&format!("{below}import\tc\t\t0\t0\t110\t110\t0\t10\t10\t0\n")).unwrap();
+        assert_eq!(of(&bill, "a").brought_by.as_deref(), Some("c"), "not b, which found it under way");
+    }
+
+    #[test]
+    fn what_a_package_imports_late_is_in_the_cost_of_those_who_brought_it() {
+        let lines = "start\t1\t1\t3.15.0\t0\t0\n\
+                     import\tuser\tapp\t1\t0\t10\t10\t1000\t10\t10\t1000\n\
+                     import\tapp\t\t0\t0\t15\t15\t2000\t5\t5\t1000\n\
+                     import\tdeep\tuser\t0\t0\t100\t90\t3000\t100\t90\t3000\n\
+                     import\tuser\tuser\t0\t0\t7\t7\t1000\t7\t7\t1000\n\
+                     import\tapp\tdeep\t0\t0\t1\t1\t1000\t1\t1\t1000\n\
+                     import\tother\tnot_here\t0\t0\t3\t3\t0\t3\t3\t0\n\
+                     import\t\t\t0\t0\t2\t2\t0\t2\t2\t0\n";
+        let bill = Bill::read(lines).unwrap();
+        let figures = |name: &str| {
+            let package = of(&bill, name);
+            (package.memory_bytes, package.own_bytes, package.wall_us, package.own_us)
+        };
+        assert_eq!(figures("deep"), (101, 100, 4, 3), "a submodule of app as well");
+        assert_eq!(figures("user"), (118, 17, 6, 2), "what it imports of its own and of deep");
+        assert_eq!(figures("app"), (123, 6, 7, 2), "and nothing twice");
+        let by = ["app", "user", "deep", "other"].map(|name| of(&bill, name).brought_by.as_deref());
+        assert_eq!(by, [None, Some("app"), Some("user"), Some("not_here")]);
+        assert_eq!((bill.imports_bytes, figures(STANDARD)), (128, (2, 2, 0, 0)));
     }
 
     #[test]
@@ -279,6 +337,14 @@ import\tcut sh";
         for nonsense in ["", "end\t1\t2\n", "start\t1\n", "start\t1\t1\tx\t-\t-\n"] {
             assert_eq!(Bill::read(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_process_that_has_executed_another_program_begins_anew() {
+        let first =
+            "fork\t1\t1\t3.9.1\t1\t1\ncommand\tpy\ta\nimport\ta\t\t0\t0\t10\t10\t0\t10\t10\t0\nend\t90\t90\n";
+        let second = "start\t1\t1\t3.15.0\t50\t50\ncommand\tpy\tb\nimport\tb\t\t0\t0\t5\t5\t0\t5\t5\t0\n";
+        assert_eq!(Bill::read(&format!("{first}{second}")), Bill::read(second));
     }
 
     #[test]

@@ -23,11 +23,18 @@ pub(crate) struct Python {
 /// One CPython of each version that can be found here; those that can't are named as skipped.
 pub(crate) fn pythons(test: &str) -> &'static [Python] {
     for minor in MINORS {
-        if found().iter().all(|python| python.minor != minor) {
-            skip(&format!("{test} on Python 3.{minor}"), "there is none here");
-        }
+        let _named = python_of(minor, test);
     }
     found()
+}
+
+/// That of version 3.`minor`; where there is none, the test is named as skipped.
+pub(crate) fn python_of(minor: u32, test: &str) -> Option<&'static Path> {
+    let python = found().iter().find(|python| python.minor == minor);
+    if python.is_none() {
+        skip(&format!("{test} on Python 3.{minor}"), "there is none here");
+    }
+    Some(&python?.path)
 }
 
 fn found() -> &'static [Python] {
@@ -53,7 +60,11 @@ fn places() -> Vec<PathBuf> {
         places.extend(versions.map(|version| version.path().join("bin")));
     }
     places.retain(|place| !place.ends_with("shims"));
-    places.push(Path::new(env!("CARGO_MANIFEST_DIR")).join(".work/pythons/usr/bin"));
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(".work/pythons");
+    // The stamp is written last, so a tree that was broken off is none.
+    if unpacked.join("made-from").exists() {
+        places.push(unpacked.join("usr/bin"));
+    }
     places
 }
 
