@@ -47,7 +47,7 @@ pub struct Watched {
     pub asleep: Option<Asleep>,
     /// CPU time that children have used which it began within the window and has not waited for yet, in milliseconds.
     pub begun_ms: u64,
-    /// Whether it was stopped at the end (SIGSTOP, a debugger): what it does otherwise was not seen.
+    /// Whether it was stopped at the end (SIGSTOP, a debugger, a frozen control group): what it does otherwise was not seen.
     pub is_stopped: bool,
     /// Whether it is told of changes of files.
     pub watches_files: bool,

@@ -15,7 +15,7 @@ use crate::harness::{skip, wait_until};
 use crate::helpers::audited::{Audit, Service};
 use crate::helpers::libraries::python_with_libraries;
 use crate::helpers::proc::python;
-use crate::helpers::pythons::pythons;
+use crate::helpers::pythons::{python_of, pythons};
 
 const MIB: u64 = 1 << 20;
 const FLAGS: [&str; 3] = ["--for", "500ms", "--imports"];
@@ -404,4 +404,13 @@ if __name__ == '__main__':
         ["second -c:1", "sqlalchemy a/deep/er.py:3", "heavy.sub a/b.py:2"]
     );
     assert_eq!(found(&python, dir.path(), &["unknown", "", "x", "[a.b:app]"])[1], "heavy.sub a/b.py:2");
+}
+
+#[test]
+fn a_lazy_import_is_left_out() {
+    let Some(python) = python_of(15, "audit_imports::a_lazy_import_is_left_out") else { return };
+    let files = [("main.py", "lazy import late\nlazy from second import X\nimport light\n")];
+    let dir = laid_out(&[&PACKAGES[..], &files].concat());
+    let main = dir.path().join("main.py").display().to_string();
+    assert_eq!(found(python, dir.path(), &["file", &main]), ["light main.py:3"]);
 }

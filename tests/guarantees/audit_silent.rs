@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::harness::{skip, skips_without_root};
 use crate::helpers::audited::{Load, Service, free_port};
+use crate::helpers::proc::python;
 
 #[test]
 fn nginx_at_work_is_left_alone() {
@@ -107,4 +108,92 @@ fn a_shell_is_left_alone() {
     let audit = service.audit_of(pid, &["--for", "1s"]);
     assert!(audit.service["uss_bytes"].as_u64().unwrap() > 16 << 20, "{}", audit.service);
     assert_eq!(audit.rules(), Vec::<&str>::new(), "{}", audit.service);
+}
+
+/// Holds 16 MiB, and sleeps.
+const HOLDS: &str =
+    "X = bytearray(b'x') * (16 << 20)\nopen('ready', 'w').close()\nimport time\ntime.sleep(600)\n";
+
+#[test]
+fn what_waits_for_the_kernels_word_or_for_packets_is_left_alone() {
+    let python = Path::new(python());
+    let with = |socket: &str| Service::python(python, &format!("import socket\ns = {socket}\n{HOLDS}"), &[]);
+    // Asked the kernel something once, and waits for nothing.
+    let asked = with("socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)\ns.bind((0, 0))");
+    asked.audit_until(&["--for", "500ms"], |audit| audit.has("resident-idle"));
+    let told = with("socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)\ns.bind((0, 1))");
+    let audit = told.audit(&["--for", "500ms"]);
+    assert!(!audit.has("resident-idle"), "{}", audit.service);
+    assert_eq!(audit.service["listens"][0], "netlink, family 0", "{}", audit.service);
+    if skips_without_root(
+        "audit_silent::what_waits_for_the_kernels_word_or_for_packets_is_left_alone, of packets",
+    ) {
+        return;
+    }
+    let packets = with("socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))");
+    let raw = with("socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)");
+    for (service, place) in [(packets, "packets of type 0003"), (raw, "raw *:1")] {
+        let audit = service.audit(&["--for", "500ms"]);
+        assert!(!audit.has("resident-idle"), "{}", audit.service);
+        assert_eq!(audit.service["listens"][0], place, "{}", audit.service);
+    }
+}
+
+/// A control group of this test's own that can freeze who is in it; thawed and removed when it goes.
+struct Freezer {
+    dir: PathBuf,
+    file: &'static str,
+    words: [&'static str; 2],
+}
+
+impl Freezer {
+    fn new() -> Option<Self> {
+        let name = format!("ebb-test-freezer-{}", std::process::id());
+        let v1 = Path::new("/sys/fs/cgroup/freezer");
+        let made = |root: &Path| {
+            let dir = root.join(&name);
+            std::fs::create_dir(&dir).ok().map(|()| dir)
+        };
+        if let Some(dir) = made(v1) {
+            return Some(Self { dir, file: "freezer.state", words: ["FROZEN", "THAWED"] });
+        }
+        let v2 = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+        let root = v2.map(Path::new).into_iter().find(|root| root.join("cgroup.controllers").exists())?;
+        Some(Self { dir: made(root)?, file: "cgroup.freeze", words: ["1", "0"] })
+    }
+
+    /// Has it leave: a group is removed when it is empty.
+    fn leave(&self, pid: i32) {
+        let above = self.dir.parent().unwrap().join("cgroup.procs");
+        let _ = std::fs::write(above, pid.to_string());
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.dir.join(file), text).unwrap();
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        let _ = std::fs::write(self.dir.join(self.file), self.words[1]);
+        let inside = std::fs::read_to_string(self.dir.join("cgroup.procs")).unwrap_or_default();
+        inside.lines().filter_map(|pid| pid.parse().ok()).for_each(|pid| self.leave(pid));
+        let _ = std::fs::remove_dir(&self.dir);
+    }
+}
+
+#[test]
+fn what_is_frozen_is_not_said_to_rest() {
+    const NAME: &str = "audit_silent::what_is_frozen_is_not_said_to_rest";
+    let service = Service::python(Path::new(python()), HOLDS, &[]);
+    // Goes first, also where an assertion fails: nobody can end what is frozen.
+    let Some(freezer) = Freezer::new() else {
+        return skip(NAME, "no control group can be made to freeze in");
+    };
+    freezer.write("cgroup.procs", &service.pid().to_string());
+    service.audit_until(&["--for", "500ms"], |audit| audit.has("resident-idle"));
+    freezer.write(freezer.file, freezer.words[0]);
+    service.audit_until(&["--for", "500ms"], |audit| !audit.has("resident-idle"));
+    freezer.write(freezer.file, freezer.words[1]);
+    service.audit_until(&["--for", "500ms"], |audit| audit.has("resident-idle"));
 }

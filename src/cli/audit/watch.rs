@@ -9,7 +9,7 @@ use crate::audit::{Kind, Observation, Watched, libraries, services};
 use crate::limits;
 use crate::sys::processes::sockets::{self, Descriptors};
 use crate::sys::processes::{self, asleep, memory, pulse};
-use crate::sys::{clock, proc};
+use crate::sys::{cgroup, clock, proc};
 
 use super::python;
 use super::served::Served;
@@ -152,7 +152,8 @@ fn end(seen: &mut Seen, open: &HashMap<i32, Descriptors>, served: &Served) {
         if proc::pid_start_ticks(process.pid).ok() != Some(process.start_ticks) {
             return false;
         }
-        one.is_stopped = proc::stat(process.pid).is_ok_and(|stat| matches!(stat.state, b'T' | b't'));
+        let is_halted = proc::stat(process.pid).is_ok_and(|stat| matches!(stat.state, b'T' | b't'));
+        one.is_stopped = is_halted || cgroup::is_frozen(process.pid);
         one.begun_ms = begun.get(&process.pid).copied().unwrap_or(0);
         one.age_ms = now_ms.saturating_sub(proc::ticks_ms(process.start_ticks));
         if !wanted.contains(&process.pid) {

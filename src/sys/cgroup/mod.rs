@@ -6,6 +6,7 @@
 
 mod choice;
 mod files;
+mod frozen;
 mod kill;
 mod leaf;
 mod limits;
@@ -19,6 +20,7 @@ use std::fmt::{Display, Formatter};
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use frozen::is_frozen;
 pub use leaf::{Facts, Leaf};
 pub use limits::LeafLimits;
 pub use v2::DAEMON_LEAF;

@@ -1,5 +1,5 @@
 //! Which sockets a process has, and what the kernel's tables say of them: who listens, who is connected.
-//! Knows no protocol above TCP and UDP.
+//! Knows no protocol above TCP and UDP. vsock(7) has no table there.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -71,7 +71,11 @@ pub fn table(pid: i32) -> Vec<Socket> {
             sockets.extend(read(&name).lines().skip(1).filter_map(|line| internet(line, transport)));
         }
     }
+    sockets.extend(read("raw").lines().skip(1).filter_map(|line| internet(line, "raw")));
+    sockets.extend(read("raw6").lines().skip(1).filter_map(|line| internet(line, "raw")));
     sockets.extend(read("unix").lines().skip(1).filter_map(unix));
+    sockets.extend(read("netlink").lines().skip(1).filter_map(netlink));
+    sockets.extend(read("packet").lines().skip(1).filter_map(packet));
     sockets
 }
 
@@ -85,7 +89,7 @@ fn internet(line: &str, transport: &str) -> Option<Socket> {
         // Established; and closed by one side or both, down to what is kept for a minute.
         ("tcp", "01" | "04" | "05" | "06" | "08" | "09" | "0B") => State::Connected,
         // Bound to a port and not connected: whoever sends there is heard.
-        ("udp", "07") if remote.1 == 0 => State::Listens,
+        ("udp" | "raw", "07") if remote.1 == 0 => State::Listens,
         _ => State::Other,
     };
     let host = if local.0.is_unspecified() { "*".to_owned() } else { host(local.0) };
@@ -124,6 +128,29 @@ fn address(text: &str) -> Option<(IpAddr, u16)> {
         _ => return None,
     };
     Some((address, port))
+}
+
+/// A line of `/proc/net/netlink`: `sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode`. One that has joined groups is told
+/// what happens; any other one has asked something.
+fn netlink(line: &str) -> Option<Socket> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (family, groups) = (fields.next()?, fields.nth(1)?);
+    let is_told = u32::from_str_radix(groups, 16).ok()? != 0;
+    let state = if is_told { State::Listens } else { State::Other };
+    Some(of_the_kernel(fields.nth(5)?.parse().ok()?, state, format!("netlink, family {family}")))
+}
+
+/// A line of `/proc/net/packet`: `sk RefCnt Type Proto Iface R Rmem User Inode`.
+fn packet(line: &str) -> Option<Socket> {
+    let mut fields = line.split_ascii_whitespace().skip(3);
+    let protocol = fields.next()?;
+    let inode = fields.nth(4)?.parse().ok()?;
+    Some(of_the_kernel(inode, State::Listens, format!("packets of type {protocol}")))
+}
+
+/// A socket that has no other side but the kernel.
+fn of_the_kernel(inode: u64, state: State, place: String) -> Socket {
+    Socket { inode, state, port: place.clone(), place, peer: String::new() }
 }
 
 /// A line of `/proc/net/unix`: `Num RefCount Protocol Flags Type St Inode Path`. One without a path serves nobody new.
@@ -206,6 +233,19 @@ mod tests {
         let udp = "  2: 0100007F:0035 00000000:0000 07 0:0 00:0 0   101        0 9 2 0 0";
         assert_eq!(internet(udp, "udp").unwrap().state, State::Listens);
         assert_eq!(internet("nonsense", "tcp"), None);
+    }
+
+    #[test]
+    fn who_is_told_by_the_kernel_listens_and_who_asked_it_does_not() {
+        let of = |groups: &str| netlink(&format!("0000000034fe 15 812 {groups} 0 0 0 2 0 1576")).unwrap();
+        assert_eq!((of("00000002").state, of("00000000").state), (State::Listens, State::Other));
+        assert_eq!((of("00000002").inode, of("00000002").place.as_str()), (1576, "netlink, family 15"));
+        let found = packet("00000000d0a1 3 3 0003 0 1 0 0 99").unwrap();
+        assert_eq!(
+            (found.inode, found.state, found.place.as_str()),
+            (99, State::Listens, "packets of type 0003")
+        );
+        assert_eq!((netlink("x"), packet("a b c")), (None, None));
     }
 
     #[test]

@@ -1,0 +1,57 @@
+//! Whether a process stands still because somebody has frozen its control group, as `docker pause` and `systemctl freeze` do.
+
+use std::path::Path;
+
+use super::files;
+use super::mounts::Layout;
+
+/// Whether it is frozen: `frozen 1` in cgroup.events (cgroup v2), `FROZEN` in freezer.state (cgroup v1, freezer-subsystem
+/// document of the kernel). What can't be seen is not.
+#[must_use]
+pub fn is_frozen(pid: i32) -> bool {
+    is_frozen_below(Path::new("/"), pid)
+}
+
+fn is_frozen_below(root: &Path, pid: i32) -> bool {
+    let read = |path: &Path| files::read(path).unwrap_or_default();
+    let mounts = read(&root.join("proc/self/mountinfo"));
+    let layout = Layout::parse(root, &mounts, &read(&root.join(format!("proc/{pid}/cgroup"))));
+    let by_v2 = layout
+        .v2
+        .as_ref()
+        .is_some_and(|it| read(&it.own.join("cgroup.events")).lines().any(|line| line == "frozen 1"));
+    by_v2
+        || layout.v1_with("freezer").is_some_and(|it| read(&it.own.join("freezer.state")).trim() == "FROZEN")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_hierarchy_can_freeze() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        put(
+            "proc/self/mountinfo",
+            "30 25 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
+             31 25 0:28 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n",
+        );
+        put("proc/7/cgroup", "6:freezer:/app\n0::/app\n");
+        let is_frozen = || is_frozen_below(root.path(), 7);
+        assert!(!is_frozen(), "nothing can be seen");
+        put("sys/fs/cgroup/unified/app/cgroup.events", "populated 1\nfrozen 0\n");
+        put("sys/fs/cgroup/freezer/app/freezer.state", "THAWED\n");
+        assert!(!is_frozen());
+        put("sys/fs/cgroup/freezer/app/freezer.state", "FROZEN\n");
+        assert!(is_frozen());
+        put("sys/fs/cgroup/freezer/app/freezer.state", "FREEZING\n");
+        put("sys/fs/cgroup/unified/app/cgroup.events", "populated 1\nfrozen 1\n");
+        assert!(is_frozen());
+        assert!(!is_frozen_below(root.path(), 8), "it has gone");
+    }
+}
