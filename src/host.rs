@@ -1,13 +1,13 @@
 //! The machine's answers to the check of a job file, for both binaries. Decides nothing: whom to trust is said in the
-//! docs of [`crate::job::Host`], who is who comes from `sys`.
+//! docs of [`crate::job::Machine`], who is who comes from `sys`.
 
-use crate::job::{CannotBecome, Host};
+use crate::job::{CannotBecome, Machine};
 use crate::sys::{journald, users, zoneinfo};
 
 /// This machine, as the user that this process runs as.
 pub struct SystemHost;
 
-impl Host for SystemHost {
+impl Machine for SystemHost {
     fn can_become(&self, user: Option<&str>, group: Option<&str>) -> Result<(), CannotBecome> {
         let Err(error) = users::can_become(user, group) else { return Ok(()) };
         // Without its group the user alone may do: then the group is the reason.
@@ -42,7 +42,7 @@ impl Host for SystemHost {
 /// This machine, as root's ebbd would see it: for who looks at its job files without being root.
 pub struct RootHost;
 
-impl Host for RootHost {
+impl Machine for RootHost {
     fn can_become(&self, user: Option<&str>, group: Option<&str>) -> Result<(), CannotBecome> {
         let Err(error) = users::resolve(user, group) else { return Ok(()) };
         if group.is_some() && (user.is_none() || users::resolve(user, None).is_ok()) {

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::exit;
 use crate::host::{RootHost, SystemHost};
-use crate::job::{self, Host, Loaded, Problem};
+use crate::job::{self, Host, Loaded, Machine, Problem};
 use crate::places::Places;
-use crate::settings::{self, FileRead, WithBudget};
+use crate::settings::{self, BudgetRoom, FileRead};
 use crate::sys;
 
 use super::args;
@@ -115,7 +115,7 @@ fn read(places: &Places, named: Option<&Path>) -> Result<(PathBuf, Read), Vec<Pr
 }
 
 /// What root has laid down is for root's ebbd, whoever looks at it.
-fn host_for(path: &Path) -> &'static dyn Host {
+fn machine_for(path: &Path) -> &'static dyn Machine {
     match std::fs::metadata(path) {
         Ok(facts) if facts.uid() == 0 => &RootHost,
         Ok(_) | Err(_) => &SystemHost,
@@ -125,16 +125,16 @@ fn host_for(path: &Path) -> &'static dyn Host {
 impl Findings {
     /// Job files, by the settings where these can be used.
     fn look_at(&mut self, path: PathBuf, read: Option<&Read>) {
-        let host = &Presence(host_for(&path));
+        let host = Host { machine: machine_for(&path), room: None, files: Some(&Presence) };
         self.is_file = path.is_file();
         match read {
             None => self.load(&path, host),
             Some(Read { path: config, file, total }) => {
                 let budget = file.settings.budget(*total);
-                let host = WithBudget::new(host, &budget);
-                self.load(&path, &host);
+                let room = BudgetRoom::new(&budget);
+                self.load(&path, Host { room: Some(&room), ..host });
                 // One job file alone is not all that claims.
-                let least = host.least_claim().filter(|_| !self.is_file);
+                let least = room.least_claim().filter(|_| !self.is_file);
                 let below = |least| settings::below_every_claim(config, &file.settings, &budget, least);
                 self.add_problems(least.and_then(below).as_slice());
             }
@@ -142,7 +142,7 @@ impl Findings {
         self.path = Some(path);
     }
 
-    fn load(&mut self, path: &Path, host: &dyn Host) {
+    fn load(&mut self, path: &Path, host: Host<'_>) {
         if self.is_file {
             self.add(job::load_file(path, host));
         } else if let Err(problems) = job::load_dir(path, host, &mut |_, loaded| self.add(loaded)) {

@@ -1,4 +1,4 @@
-//! A host that also looks whether what a job names is there. For `ebb check` alone: ebbd never waits for the file system of a
+//! Looks whether what a job names is there. For `ebb check` alone: ebbd never waits for the file system of a
 //! job, and what is missing at its load may be there when the run starts.
 
 use std::io::ErrorKind;
@@ -6,13 +6,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::daemon::environment::PATH;
-use crate::job::{CannotBecome, CannotClaim, Host, Missing, Wanted};
+use crate::job::{Files, Missing, Wanted};
 use crate::problem::hints::nearest;
 
-/// That host, and what is there.
-pub(super) struct Presence<'a>(pub(super) &'a dyn Host);
+/// The file system as this user sees it.
+pub(super) struct Presence;
 
-impl Host for Presence<'_> {
+impl Files for Presence {
     fn look_for(&self, wanted: &Wanted<'_>) -> Result<(), Missing> {
         match wanted {
             Wanted::Program { name, .. } if name.starts_with('/') => executable(Path::new(name))
@@ -33,42 +33,6 @@ impl Host for Presence<'_> {
                     .map_err(|message| missing(message, "a `-` in front lets a run start without it")),
             },
         }
-    }
-
-    fn can_become(&self, user: Option<&str>, group: Option<&str>) -> Result<(), CannotBecome> {
-        self.0.can_become(user, group)
-    }
-
-    fn zone_exists(&self, name: &str) -> bool {
-        self.0.zone_exists(name)
-    }
-
-    fn each_zone(&self, visit: &mut dyn FnMut(&str)) {
-        self.0.each_zone(visit);
-    }
-
-    fn trusts_user(&self, uid: u32) -> bool {
-        self.0.trusts_user(uid)
-    }
-
-    fn trusts_group(&self, gid: u32) -> bool {
-        self.0.trusts_group(gid)
-    }
-
-    fn has_journal(&self) -> Result<(), String> {
-        self.0.has_journal()
-    }
-
-    fn check_pool(&self, name: &str) -> Result<(), String> {
-        self.0.check_pool(name)
-    }
-
-    fn check_claim(&self, bytes: u64, pool: Option<&str>) -> Result<(), CannotClaim> {
-        self.0.check_claim(bytes, pool)
-    }
-
-    fn trusts_everyone(&self) -> bool {
-        self.0.trusts_everyone()
     }
 }
 

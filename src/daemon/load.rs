@@ -7,11 +7,11 @@ use crate::clock::Wall;
 use crate::engine::{Budget, Event, JobIndex, Loaded, Policy, Refused};
 use crate::hash::fnv1a;
 use crate::host::SystemHost;
-use crate::job::{self, Allow, Definition, Timing};
+use crate::job::{self, Allow, Definition, Host, Timing};
 use crate::limits;
 use crate::protocol::ReloadReport;
 use crate::schedule::{self, Schedule};
-use crate::settings::{Settings, WithBudget, below_every_claim};
+use crate::settings::{BudgetRoom, Settings, below_every_claim};
 use crate::sys;
 
 use super::directory::Deferred;
@@ -39,8 +39,9 @@ pub(super) struct Harvest {
 /// Reads a directory of job files, which are held against a budget, into a store.
 pub(super) fn harvest(dir: &Path, store: &mut Store, budget: &Budget) -> Harvest {
     let mut harvest = Harvest::default();
-    let host = WithBudget::new(&SystemHost, budget);
-    let read = job::load_dir(dir, &host, &mut |path, loaded| match loaded {
+    let room = BudgetRoom::new(budget);
+    let host = Host { room: Some(&room), ..Host::from(&SystemHost) };
+    let read = job::load_dir(dir, host, &mut |path, loaded| match loaded {
         Ok(loaded) => harvest.take_in(path, loaded, store),
         Err(problems) => {
             harvest.refused.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
@@ -51,7 +52,7 @@ pub(super) fn harvest(dir: &Path, store: &mut Store, budget: &Budget) -> Harvest
         harvest.is_unreadable = true;
         harvest.problems.extend(problems.iter().map(ToString::to_string));
     }
-    harvest.least_claim = host.least_claim();
+    harvest.least_claim = room.least_claim();
     harvest.jobs.sort_by(|a, b| a.name.cmp(&b.name));
     harvest
 }

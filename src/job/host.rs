@@ -22,8 +22,25 @@ pub struct CannotClaim {
     pub most: Bytes,
 }
 
+/// All that the check of a job file can be held against.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    /// Who is who, and whom to trust.
+    pub machine: &'a dyn Machine,
+    /// The memory that there is to give out; where no settings are known, nothing is said about it.
+    pub room: Option<&'a dyn Room>,
+    /// What is there to start from; where nobody looks, nothing is said about it.
+    pub files: Option<&'a dyn Files>,
+}
+
+impl<'a, M: Machine> From<&'a M> for Host<'a> {
+    fn from(machine: &'a M) -> Self {
+        Self { machine, room: None, files: None }
+    }
+}
+
 /// The machine, as far as a job file depends on it.
-pub trait Host {
+pub trait Machine {
     /// Whether the daemon could start a run as `user` and `group`, each a name or a number; `None` is its own user, or
     /// the primary group of `user`. At least one of them is given.
     ///
@@ -49,36 +66,35 @@ pub trait Host {
     /// Why not: what was tried and what the kernel said, one line, no full stop.
     fn has_journal(&self) -> Result<(), String>;
 
-    /// Whether the settings have a pool of this name. Where no settings are known, nothing is said about it.
-    ///
-    /// # Errors
-    /// What to write instead, one line, no full stop.
-    fn check_pool(&self, _name: &str) -> Result<(), String> {
-        Ok(())
-    }
-
-    /// Whether a run can ever claim so many bytes, of this pool where one is named. Where no settings are known, nothing is
-    /// said about it.
-    ///
-    /// # Errors
-    /// What has less.
-    fn check_claim(&self, _bytes: u64, _pool: Option<&str>) -> Result<(), CannotClaim> {
-        Ok(())
-    }
-
-    /// Whether something that a job names is there. Where nobody looks, nothing is said about it.
-    ///
-    /// # Errors
-    /// What is missing. It may be there by the time that a run starts.
-    fn look_for(&self, _wanted: &Wanted<'_>) -> Result<(), Missing> {
-        Ok(())
-    }
-
     /// Whether everybody may write to job files and their directory. Only where the operator has said so, as for a
     /// volume of a container that has no other mode.
     fn trusts_everyone(&self) -> bool {
         false
     }
+}
+
+/// What of memory there is to give out.
+pub trait Room {
+    /// Whether the settings have a pool of this name.
+    ///
+    /// # Errors
+    /// What to write instead, one line, no full stop.
+    fn check_pool(&self, name: &str) -> Result<(), String>;
+
+    /// Whether a run can ever claim so many bytes, of this pool where one is named.
+    ///
+    /// # Errors
+    /// What has less.
+    fn check_claim(&self, bytes: u64, pool: Option<&str>) -> Result<(), CannotClaim>;
+}
+
+/// What programs, directories and files there are.
+pub trait Files {
+    /// Whether something that a job names is there.
+    ///
+    /// # Errors
+    /// What is missing. It may be there by the time that a run starts.
+    fn look_for(&self, wanted: &Wanted<'_>) -> Result<(), Missing>;
 }
 
 /// Something that a job needs to start, and names.
@@ -135,7 +151,7 @@ impl Default for TestHost {
 }
 
 #[cfg(test)]
-impl Host for TestHost {
+impl Machine for TestHost {
     fn can_become(&self, user: Option<&str>, group: Option<&str>) -> Result<(), CannotBecome> {
         let unknown = |name: &&str| !self.known.contains(name);
         if let Some(user) = user.filter(unknown) {

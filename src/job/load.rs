@@ -70,7 +70,8 @@ pub type LoadResult = Result<Loaded, Vec<Problem>>;
 ///
 /// # Errors
 /// Every problem of the file, in order: of the file as a whole, then of its text.
-pub fn load_file(path: &Path, host: &dyn Host) -> LoadResult {
+pub fn load_file<'a>(path: &Path, host: impl Into<Host<'a>>) -> LoadResult {
+    let host = host.into();
     let of_directory = distrust_directory_of(path, host).map_err(|error| vec![unreadable(path, &error)])?;
     load(path, host, of_directory)
 }
@@ -80,11 +81,12 @@ pub fn load_file(path: &Path, host: &dyn Host) -> LoadResult {
 ///
 /// # Errors
 /// The directory can't be read or trusted; then no file has been visited.
-pub fn load_dir(
+pub fn load_dir<'a>(
     dir: &Path,
-    host: &dyn Host,
+    host: impl Into<Host<'a>>,
     visit: &mut dyn FnMut(&Path, LoadResult),
 ) -> Result<(), Vec<Problem>> {
+    let host = host.into();
     let names = list(dir, host)?;
     for (at, name) in names.in_order().enumerate() {
         let path = dir.join(name);
@@ -123,7 +125,7 @@ impl Names {
 }
 
 /// The names of the job files in `dir`, in order.
-fn list(dir: &Path, host: &dyn Host) -> Result<Names, Vec<Problem>> {
+fn list(dir: &Path, host: Host<'_>) -> Result<Names, Vec<Problem>> {
     let fail = |error: &io::Error| {
         let message = format!("the directory of job files can't be read: {}", reason(error));
         let help = "make it, or name another one";
@@ -152,7 +154,7 @@ fn is_gone(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-fn load(path: &Path, host: &dyn Host, mut distrusted: Vec<(String, String)>) -> LoadResult {
+fn load(path: &Path, host: Host<'_>, mut distrusted: Vec<(String, String)>) -> LoadResult {
     let (bytes, facts) = read(path)?;
     let links = distrust_links(path, host).map_err(|error| vec![unreadable(path, &error)])?;
     distrusted.extend(links);

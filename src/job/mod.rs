@@ -27,7 +27,7 @@ pub use check::{Checked, check_text};
 pub use definition::{Accept, Allow, Cpu, Definition, EnvironmentFile, Memory, OnOom, Output, Retry, Timing};
 #[cfg(test)]
 pub(crate) use host::TestHost;
-pub use host::{CannotBecome, CannotClaim, Host, Missing, Wanted};
+pub use host::{CannotBecome, CannotClaim, Files, Host, Machine, Missing, Room, Wanted};
 pub use keys::{DOCS, Doc, KEYS, Key, Omitted};
 pub use kinds::{Kind, Table};
 pub use load::{FileStamp, LoadResult, Loaded, load_dir, load_file};

@@ -10,15 +10,15 @@ use crate::limits::LINKS_MAX;
 use crate::problem::printable;
 
 /// What is wrong with the file or directory `path`, and what to do about it.
-pub(super) fn distrust(path: &Path, facts: &Metadata, host: &dyn Host) -> Vec<(String, String)> {
+pub(super) fn distrust(path: &Path, facts: &Metadata, host: Host<'_>) -> Vec<(String, String)> {
     const GROUP_WRITES: u32 = 0o020;
     const EVERYONE_WRITES: u32 = 0o002;
-    if host.trusts_everyone() {
+    if host.machine.trusts_everyone() {
         return Vec::new();
     }
     let name = printable(&path.to_string_lossy());
     let mut problems = Vec::new();
-    if !host.trusts_user(facts.uid()) {
+    if !host.machine.trusts_user(facts.uid()) {
         let message = format!("{name} belongs to user {}, who could have ebbd run anything", facts.uid());
         problems.push((
             message,
@@ -29,7 +29,7 @@ pub(super) fn distrust(path: &Path, facts: &Metadata, host: &dyn Host) -> Vec<(S
         let message = format!("everybody may write to {name}, and so have ebbd run anything");
         problems.push((message, format!("chmod o-w {name}")));
     }
-    if facts.mode() & GROUP_WRITES != 0 && !host.trusts_group(facts.gid()) {
+    if facts.mode() & GROUP_WRITES != 0 && !host.machine.trusts_group(facts.gid()) {
         let message = format!("group {} may write to {name}, and so have ebbd run anything", facts.gid());
         problems.push((message, format!("chmod g-w {name}")));
     }
@@ -40,7 +40,7 @@ pub(super) fn distrust(path: &Path, facts: &Metadata, host: &dyn Host) -> Vec<(S
 ///
 /// # Errors
 /// The directory can't be looked at.
-pub(super) fn distrust_directory_of(path: &Path, host: &dyn Host) -> io::Result<Vec<(String, String)>> {
+pub(super) fn distrust_directory_of(path: &Path, host: Host<'_>) -> io::Result<Vec<(String, String)>> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(distrust(parent, &fs::metadata(parent)?, host))
 }
@@ -50,7 +50,7 @@ pub(super) fn distrust_directory_of(path: &Path, host: &dyn Host) -> io::Result<
 ///
 /// # Errors
 /// A link can't be read, or there are more than [`LINKS_MAX`] of them.
-pub(super) fn distrust_links(path: &Path, host: &dyn Host) -> io::Result<Vec<(String, String)>> {
+pub(super) fn distrust_links(path: &Path, host: Host<'_>) -> io::Result<Vec<(String, String)>> {
     let mut problems = Vec::new();
     let mut at = PathBuf::from(path);
     for _ in 0..LINKS_MAX {

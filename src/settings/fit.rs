@@ -4,25 +4,24 @@ use std::cell::Cell;
 use std::path::Path;
 
 use crate::engine::Budget;
-use crate::job::{CannotBecome, CannotClaim, Host, Missing, Wanted};
+use crate::job::{CannotClaim, Room};
 use crate::problem::hints::nearest;
 use crate::problem::{Problem, Severity};
 
 use super::Settings;
 use super::resolve::readable;
 
-/// A host with the budget that holds on it. It notes the least that any job claims.
-pub struct WithBudget<'a> {
-    host: &'a dyn Host,
+/// What a budget has to give out. It notes the least that any job claims.
+pub struct BudgetRoom<'a> {
     budget: &'a Budget,
     least_claim: Cell<Option<u64>>,
 }
 
-impl<'a> WithBudget<'a> {
-    /// That host with that budget.
+impl<'a> BudgetRoom<'a> {
+    /// That of this budget.
     #[must_use]
-    pub fn new(host: &'a dyn Host, budget: &'a Budget) -> Self {
-        Self { host, budget, least_claim: Cell::new(None) }
+    pub fn new(budget: &'a Budget) -> Self {
+        Self { budget, least_claim: Cell::new(None) }
     }
 
     /// The least that any of the jobs claims that were checked so far; none where no job declares a claim.
@@ -46,7 +45,7 @@ pub fn below_every_claim(path: &Path, settings: &Settings, budget: &Budget, leas
     })
 }
 
-impl Host for WithBudget<'_> {
+impl Room for BudgetRoom<'_> {
     fn check_pool(&self, name: &str) -> Result<(), String> {
         let names = || self.budget.pools.iter().map(|pool| &*pool.name);
         if names().any(|known| known == name) {
@@ -75,37 +74,5 @@ impl Host for WithBudget<'_> {
             Some((there, most)) => Err(CannotClaim { there, most: readable(most) }),
             None => Ok(()),
         }
-    }
-
-    fn can_become(&self, user: Option<&str>, group: Option<&str>) -> Result<(), CannotBecome> {
-        self.host.can_become(user, group)
-    }
-
-    fn zone_exists(&self, name: &str) -> bool {
-        self.host.zone_exists(name)
-    }
-
-    fn each_zone(&self, visit: &mut dyn FnMut(&str)) {
-        self.host.each_zone(visit);
-    }
-
-    fn trusts_user(&self, uid: u32) -> bool {
-        self.host.trusts_user(uid)
-    }
-
-    fn trusts_group(&self, gid: u32) -> bool {
-        self.host.trusts_group(gid)
-    }
-
-    fn has_journal(&self) -> Result<(), String> {
-        self.host.has_journal()
-    }
-
-    fn look_for(&self, wanted: &Wanted<'_>) -> Result<(), Missing> {
-        self.host.look_for(wanted)
-    }
-
-    fn trusts_everyone(&self) -> bool {
-        self.host.trusts_everyone()
     }
 }

@@ -1,5 +1,5 @@
 //! What ebbd.toml means: TOML text becomes checked [`Settings`], all problems at once, and these a budget of bytes.
-//! Knows nothing of who reads them; what a job file says of pools and claims is held against them by [`WithBudget`].
+//! Knows nothing of who reads them; what a job file says of pools and claims is held against them by [`BudgetRoom`].
 
 mod check;
 mod compare;
@@ -20,7 +20,7 @@ use crate::problem::Place;
 
 pub use check::{Checked, check_text};
 pub use file::{FileRead, read_file};
-pub use fit::{WithBudget, below_every_claim};
+pub use fit::{BudgetRoom, below_every_claim};
 pub use values::{check_cgroup, check_log, stop_within};
 
 /// All settings of one file; what is not set there is none.

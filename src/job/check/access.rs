@@ -14,7 +14,7 @@ use crate::problem::{TextProblem, shown};
 const ID_MAX: i64 = 0xffff_fffe;
 
 /// `user` and `group`, if the daemon can become them.
-pub(super) fn identity(reader: &mut Reader<'_>, host: &dyn Host) -> (Option<String>, Option<String>) {
+pub(super) fn identity(reader: &mut Reader<'_>, host: Host<'_>) -> (Option<String>, Option<String>) {
     let user = account(reader, "user");
     let group = account(reader, "group");
     let name = |read: &Option<Read<String>>| read.as_ref().map(|read| read.value.clone());
@@ -22,7 +22,7 @@ pub(super) fn identity(reader: &mut Reader<'_>, host: &dyn Host) -> (Option<Stri
     if user.is_none() && group.is_none() {
         return (None, None);
     }
-    if let Err(reason) = host.can_become(user_name.as_deref(), group_name.as_deref()) {
+    if let Err(reason) = host.machine.can_become(user_name.as_deref(), group_name.as_deref()) {
         let (message, at) = match reason {
             CannotBecome::User(message) => (message, user.as_ref().or(group.as_ref())),
             CannotBecome::Group(message) => (message, group.as_ref().or(user.as_ref())),

@@ -23,10 +23,11 @@ pub(super) fn priority(reader: &mut Reader<'_>) -> i8 {
 }
 
 /// `pool`, if the settings have it.
-pub(super) fn pool(reader: &mut Reader<'_>, host: &dyn Host) -> Option<String> {
+pub(super) fn pool(reader: &mut Reader<'_>, host: Host<'_>) -> Option<String> {
     let parse = |text: &str| {
         check_pool_name(text)?;
-        host.check_pool(text).map(|()| text.to_owned()).map_err(|help| {
+        let known = host.room.map_or(Ok(()), |room| room.check_pool(text));
+        known.map(|()| text.to_owned()).map_err(|help| {
             let message = format!("there is no pool `{text}` in ebbd's settings");
             TextProblem::new(0..text.len(), message, help)
         })
@@ -48,7 +49,7 @@ pub(super) fn claim(
     reader: &mut Reader<'_>,
     max: Option<u64>,
     pool: Option<&str>,
-    host: &dyn Host,
+    host: Host<'_>,
 ) -> Option<u64> {
     let claim = at_least(reader, InMemory, "claim", MEMORY_MIN)?;
     if let Some(max) = max.filter(|max| claim.value > *max) {
@@ -57,7 +58,8 @@ pub(super) fn claim(
         let help = "a run never takes more than `max`: write what it takes on most days, or take `claim` out";
         reader.report.error_help(&claim.span, message, help);
     }
-    if let Err(CannotClaim { there, most }) = host.check_claim(claim.value, pool) {
+    let can = host.room.map_or(Ok(()), |room| room.check_claim(claim.value, pool));
+    if let Err(CannotClaim { there, most }) = can {
         let message = format!("`memory.claim` is more than {there}: {} and {most}", Bytes(claim.value));
         let help = format!("no run would ever start: claim {most} or less, or change ebbd's settings");
         reader.report.error_help(&claim.span, message, help);

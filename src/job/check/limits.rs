@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use crate::words::{EnforcementWish, OutputTo};
 
-pub(super) fn memory(reader: &mut Reader<'_>, pool: Option<&str>, host: &dyn Host) -> Memory {
+pub(super) fn memory(reader: &mut Reader<'_>, pool: Option<&str>, host: Host<'_>) -> Memory {
     let max = at_least(reader, InMemory, "max", MEMORY_MIN);
     let high = at_least(reader, InMemory, "high", MEMORY_MIN);
     let swap_max = reader.size(InMemory, "swap-max", true);
@@ -104,7 +104,7 @@ pub(super) fn enforcement(reader: &mut Reader<'_>) -> EnforcementWish {
     reader.word(Root, "enforcement").map_or(EnforcementWish::Best, |read| read.value)
 }
 
-pub(super) fn output(reader: &mut Reader<'_>, host: &dyn Host) -> Output {
+pub(super) fn output(reader: &mut Reader<'_>, host: Host<'_>) -> Output {
     let to = reader.word::<OutputTo>(InOutput, "to").map_or(OutputTo::File, |read| read.value);
     let max = at_least(reader, InOutput, "max", OUTPUT_MAX_MIN);
     let keep = reader.whole(InOutput, "keep", 1..=i64::from(OUTPUT_KEEP_MAX));
@@ -119,7 +119,7 @@ pub(super) fn output(reader: &mut Reader<'_>, host: &dyn Host) -> Output {
         }
     }
     if to == OutputTo::Journal
-        && let Err(why) = host.has_journal()
+        && let Err(why) = host.machine.has_journal()
         && let Some(span) = reader.entry(InOutput, "to").map(|entry| entry.value.span())
     {
         let message = format!("there is no systemd journal here: {why}");

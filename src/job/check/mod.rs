@@ -32,12 +32,12 @@ pub type Checked = Result<(Definition, Vec<Problem>), Vec<Problem>>;
 ///
 /// # Errors
 /// Every problem of the text, in the order of the text, warnings included; at least one is an error.
-pub fn check_text(path: &Path, text: &str, host: &dyn Host) -> Checked {
-    check_with(path, text, host, &[])
+pub fn check_text<'a>(path: &Path, text: &str, host: impl Into<Host<'a>>) -> Checked {
+    check_with(path, text, host.into(), &[])
 }
 
 /// The same, with problems of the file itself that the reader of the file has found.
-pub(super) fn check_with(path: &Path, text: &str, host: &dyn Host, of_file: &[(String, String)]) -> Checked {
+pub(super) fn check_with(path: &Path, text: &str, host: Host<'_>, of_file: &[(String, String)]) -> Checked {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut report = Report::new(Source { path, text });
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -57,7 +57,7 @@ pub(super) fn check_with(path: &Path, text: &str, host: &dyn Host, of_file: &[(S
 }
 
 /// Reads every key. Where there is a problem, the report has it and the value here means nothing.
-fn definition(name: String, reader: &mut Reader<'_>, host: &dyn Host) -> Definition {
+fn definition(name: String, reader: &mut Reader<'_>, host: Host<'_>) -> Definition {
     let (user, group) = access::identity(reader, host);
     let timing = timing::timing(reader, &name, host);
     let overlap = timing::overlap(reader);

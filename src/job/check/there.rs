@@ -8,7 +8,7 @@ use super::super::host::{Host, Wanted};
 use super::super::kinds::Table;
 use super::super::read::Reader;
 
-pub(super) fn check(reader: &mut Reader<'_>, job: &Definition, host: &dyn Host) {
+pub(super) fn check(reader: &mut Reader<'_>, job: &Definition, host: Host<'_>) {
     let path = job.environment.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| &**value);
     let program = job.command.first().filter(|program| {
         // What a file says of PATH is known when the run starts.
@@ -26,9 +26,9 @@ pub(super) fn check(reader: &mut Reader<'_>, job: &Definition, host: &dyn Host) 
     }
 }
 
-fn ask(reader: &mut Reader<'_>, key: &str, at: usize, wanted: &Wanted<'_>, host: &dyn Host) {
-    let Some(span) = span(reader, key, at) else { return };
-    if let Err(missing) = host.look_for(wanted) {
+fn ask(reader: &mut Reader<'_>, key: &str, at: usize, wanted: &Wanted<'_>, host: Host<'_>) {
+    let (Some(files), Some(span)) = (host.files, span(reader, key, at)) else { return };
+    if let Err(missing) = files.look_for(wanted) {
         reader.report.warning(&span, missing.message, missing.help);
     }
 }

@@ -15,7 +15,7 @@ use crate::problem::hints::nearest;
 use crate::problem::{TextProblem, shown};
 use crate::words::{CatchUp, Overlap};
 
-pub(super) fn timing(reader: &mut Reader<'_>, job: &str, host: &dyn Host) -> Timing {
+pub(super) fn timing(reader: &mut Reader<'_>, job: &str, host: Host<'_>) -> Timing {
     let (schedules, reboot) = schedules(reader, job);
     let every = every(reader);
     let at_start = reader.flag(Root, "at-start").unwrap_or_default();
@@ -103,13 +103,13 @@ fn every(reader: &mut Reader<'_>) -> Option<u64> {
     Some(every.value)
 }
 
-fn timezone(reader: &mut Reader<'_>, host: &dyn Host) -> Option<String> {
+fn timezone(reader: &mut Reader<'_>, host: Host<'_>) -> Option<String> {
     let zone = reader.text(Root, "timezone")?;
-    if host.zone_exists(zone.value) {
+    if host.machine.zone_exists(zone.value) {
         return Some(zone.value.to_owned());
     }
     let mut names = Vec::new();
-    host.each_zone(&mut |name| names.push(name.to_owned()));
+    host.machine.each_zone(&mut |name| names.push(name.to_owned()));
     let city =
         |name: &&String| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(zone.value));
     let meant = names.iter().find(city).map(String::as_str);

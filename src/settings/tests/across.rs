@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{TOTAL, good, print};
 use crate::engine::Budget;
-use crate::job::{self, TestHost};
-use crate::settings::{WithBudget, below_every_claim};
+use crate::job::{self, Host, TestHost};
+use crate::settings::{BudgetRoom, below_every_claim};
 
 const SETTINGS: &str =
     "[budget]\nmemory = \"6G\"\n[pools.heavy]\nmemory = \"2G\"\n[pools.small]\nmax-parallel = 1\n";
@@ -13,8 +13,9 @@ const SETTINGS: &str =
 /// What is said of a job by the budget.
 fn of_job(budget: &Budget, text: &str) -> String {
     let (host, text) = (TestHost::default(), format!("command = [\"true\"]\n{text}\n"));
-    let host = WithBudget::new(&host, budget);
-    let (Ok((_, problems)) | Err(problems)) = job::check_text(Path::new("jobs.d/indexer.toml"), &text, &host);
+    let room = BudgetRoom::new(budget);
+    let host = Host { room: Some(&room), ..Host::from(&host) };
+    let (Ok((_, problems)) | Err(problems)) = job::check_text(Path::new("jobs.d/indexer.toml"), &text, host);
     print(&problems)
 }
 
@@ -81,12 +82,13 @@ fn a_budget_below_every_claim_is_told_at_the_budget() {
     let budget = settings.budget(Some(TOTAL));
     let told = |claims: &[&str]| {
         let host = TestHost::default();
-        let host = WithBudget::new(&host, &budget);
+        let room = BudgetRoom::new(&budget);
+        let host = Host { room: Some(&room), ..Host::from(&host) };
         for claim in claims {
             let text = format!("command = [\"true\"]\nmemory.claim = \"{claim}\"\n");
-            let _ = job::check_text(Path::new("jobs.d/a.toml"), &text, &host);
+            let _ = job::check_text(Path::new("jobs.d/a.toml"), &text, host);
         }
-        let least = host.least_claim()?;
+        let least = room.least_claim()?;
         below_every_claim(Path::new("ebbd.toml"), &settings, &budget, least)
             .map(|problem| problem.to_string())
     };
