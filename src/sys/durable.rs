@@ -66,11 +66,12 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);
-    beside.push(format!(".{}", std::process::id()));
+    // Nobody can be there before, whose file it were then.
+    beside.push(format!(".{:x}", fastrand::u64(..)));
     let beside = path.with_file_name(beside);
     let before = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
-    let written = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+    let mut written = || {
         if let Some(before) = &before {
             file.set_permissions(std::fs::Permissions::from_mode(before.permissions().mode() & 0o777))?;
         }
@@ -78,8 +79,28 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         file.sync_all()?;
         std::fs::rename(&beside, path)
     };
-    written().inspect_err(|_| {
-        // What was not made is not there, and what is there is no file of anybody else's: its name has our pid.
-        let _ = std::fs::remove_file(&beside);
-    })
+    written().inspect_err(|_| drop(std::fs::remove_file(&beside)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_what_is_beside_it_is_nobodys_business() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, planted) = (dir.path().join("x"), dir.path().join(format!(".x.{}", std::process::id())));
+        std::fs::write(&planted, "somebody else's").unwrap();
+        replace(&path, b"one", 0o600).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&path, b"two", 0o600).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((std::fs::read(&path).unwrap().as_slice(), mode), (&b"two"[..], 0o640));
+        assert_eq!(std::fs::read(&planted).unwrap(), b"somebody else's");
+        // Nothing can take the place of a directory, and nothing is left of the attempt.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        replace(&path, b"three", 0o600).unwrap_err();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
 }

@@ -18,7 +18,38 @@ pub const DEADLINE: Duration = Duration::from_secs(120);
 /// Where the installed ebb has its job files.
 pub const JOBS: &str = "/etc/ebb/jobs.d";
 /// Where its settings are.
-pub const SETTINGS: &str = "/etc/ebb/ebbd.toml";
+const SETTINGS: &str = "/etc/ebb/ebbd.toml";
+
+/// The settings of ebbd as a test wants them, of which ebbd is still to be told. Dropped, they are as they were.
+pub struct Settings {
+    before: String,
+    /// The command that tells ebbd so in the end.
+    then: &'static [&'static str],
+}
+
+impl Settings {
+    /// Instead of those that are there.
+    #[must_use]
+    pub fn written(text: &str, then: &'static [&'static str]) -> Self {
+        let before = std::fs::read_to_string(SETTINGS).unwrap();
+        std::fs::write(SETTINGS, text).unwrap();
+        Self { before, then }
+    }
+
+    /// On top of those that are there.
+    #[must_use]
+    pub fn added(text: &str, then: &'static [&'static str]) -> Self {
+        let before = std::fs::read_to_string(SETTINGS).unwrap();
+        Self::written(&format!("{before}\n{text}"), then)
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        let _ = std::fs::write(SETTINGS, &self.before);
+        let _ = run(self.then);
+    }
+}
 
 /// What a command said, and how it ended.
 #[derive(Debug)]

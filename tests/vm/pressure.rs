@@ -5,29 +5,8 @@ use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Job, SETTINGS, ebb, mem_available_kb, wait_until};
+use crate::harness::{Job, Settings, ebb, mem_available_kb, wait_until};
 use crate::varlink::Caller;
-
-/// Settings of ebbd with a budget that heeds the pressure. Dropped, they are as before.
-struct Budget {
-    before: String,
-}
-
-impl Budget {
-    fn of(text: &str) -> Self {
-        let before = std::fs::read_to_string(SETTINGS).unwrap();
-        std::fs::write(SETTINGS, format!("{before}\n{text}")).unwrap();
-        ebb(&["reload"]).ok();
-        Self { before }
-    }
-}
-
-impl Drop for Budget {
-    fn drop(&mut self) {
-        let _ = std::fs::write(SETTINGS, &self.before);
-        let _ = ebb(&["reload"]);
-    }
-}
 
 /// A process that holds memory of which ebbd knows nothing. Dropped, it is gone.
 struct Stranger(Child);
@@ -65,7 +44,9 @@ fn told(holds: bool) -> usize {
 
 #[test]
 fn a_host_that_stands_still_starts_nothing_until_that_has_passed() {
-    let _budget = Budget::of("[budget]\nmemory = \"70%\"\npressure = \"5%\"\n");
+    let budget = "[budget]\nmemory = \"70%\"\npressure = \"5%\"\n";
+    let _settings = Settings::added(budget, &["ebb", "reload"]);
+    ebb(&["reload"]).ok();
     // Above `high` the kernel makes it wait with each step that it grows by.
     let slowed = "command = [\"/usr/bin/python3\", \"-IS\", \"-c\", \"held = []\\nwhile True: held.append(bytearray(65536))\"]\n\
                   [memory]\nhigh = \"16M\"\nmax = \"96M\"\n";

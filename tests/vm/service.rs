@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::cgroups;
 use crate::harness::{
-    Job, assert_adopted_end, ebb, ebbd_pid, journal, journal_cursor, property, run, sh, systemctl, wait_until,
+    Job, Settings, assert_adopted_end, ebb, ebbd_pid, journal, journal_cursor, property, run, sh, systemctl,
+    wait_until,
 };
 use crate::varlink;
 
@@ -179,32 +180,10 @@ fn stopping_the_unit_of_the_runs_stops_ebbd_first_and_starting_ebbd_brings_both_
     assert_eq!(doctor()["reasons"], json!([]));
 }
 
-/// A settings file that is put back.
-struct Settings(Option<Vec<u8>>);
-
-const SETTINGS: &str = "/etc/ebb/ebbd.toml";
-
-impl Settings {
-    fn written(text: &str) -> Self {
-        let before = std::fs::read(SETTINGS).ok();
-        std::fs::write(SETTINGS, text).unwrap();
-        Self(before)
-    }
-}
-
-impl Drop for Settings {
-    fn drop(&mut self) {
-        match &self.0 {
-            Some(bytes) => std::fs::write(SETTINGS, bytes).unwrap(),
-            None => std::fs::remove_file(SETTINGS).unwrap(),
-        }
-        let _ = run(&["systemctl", "start", "ebbd.socket", "ebbd.service"]);
-    }
-}
-
 #[test]
 fn settings_with_a_problem_end_it_with_78_and_it_is_not_tried_again() {
-    let settings = Settings::written("log = \"loud\"\n");
+    let start = &["systemctl", "start", "ebbd.socket", "ebbd.service"];
+    let settings = Settings::written("log = \"loud\"\n", start);
     let cursor = journal_cursor();
     assert_ne!(run(&["systemctl", "restart", "ebbd.service"]).code, 0);
     assert_eq!(property("ebbd.service", "ExecMainStatus"), "78");

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::Value;
 
-use crate::harness::{Job, ebb, ebb_as, property, run, systemctl};
+use crate::harness::{Job, Settings, ebb, ebb_as, property, run, systemctl};
 use crate::varlink;
 
 fn mode() -> u32 {
@@ -34,13 +34,11 @@ fn it_is_open_to_root_and_the_group_and_to_all_only_while_a_job_lets_others_in()
 
 #[test]
 fn the_group_of_the_settings_may_open_it_and_control_ebbd_for_as_long_as_it_is_set() {
-    const SETTINGS: &str = "/etc/ebb/ebbd.toml";
-    let (before, own) = (std::fs::read_to_string(SETTINGS).unwrap(), group_of_socket());
-    std::fs::write(SETTINGS, format!("{before}group = \"app\"\n")).unwrap();
+    let own = group_of_socket();
+    let settings = Settings::added("group = \"app\"\n", &["systemctl", "restart", "ebbd.service"]);
     systemctl(&["restart", "ebbd.service"]);
     let (there, said) = (group_of_socket(), ebb_as(1000, &["doctor"]));
-    std::fs::write(SETTINGS, before).unwrap();
-    systemctl(&["restart", "ebbd.service"]);
+    drop(settings);
     assert_eq!((there, said.code, mode()), (1000, 0, 0o660), "{}", said.err);
     assert_eq!((group_of_socket(), ebb_as(1000, &["doctor"]).code), (own, 77));
 }

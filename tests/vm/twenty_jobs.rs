@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 
 use crate::cgroups::{ROOT, keyed, read};
-use crate::harness::{JOBS, SETTINGS, figure, run, sh, systemctl};
+use crate::harness::{JOBS, Settings, figure, run, sh, systemctl};
 use crate::varlink::Caller;
 
 const COUNT: u32 = 20;
@@ -52,25 +52,21 @@ fn ended_well(by: &str) -> u32 {
 }
 
 /// What is changed for this test. Dropped, it is as it was.
-struct Prepared {
-    settings: String,
-}
+struct Prepared;
 
 impl Prepared {
     fn new() -> Self {
-        let settings = std::fs::read_to_string(SETTINGS).unwrap();
         let _ = std::fs::remove_dir_all(PLACE);
         std::fs::create_dir(PLACE).unwrap();
         std::fs::write(format!("{PLACE}/eater.py"), EATER).unwrap();
         std::fs::write("/proc/self/oom_score_adj", "-1000").unwrap();
-        Self { settings }
+        Self
     }
 }
 
 impl Drop for Prepared {
     fn drop(&mut self) {
         let _ = std::fs::write("/proc/self/oom_score_adj", "0");
-        let _ = std::fs::write(SETTINGS, &self.settings);
         let _ = sh(&format!(
             "systemctl stop 'vm-twenty-*'; systemctl reset-failed; rm -rf {PLACE} {UNITS}/vm-twenty-* {JOBS}/vm-twenty-*; \
              systemctl daemon-reload; ebb reload"
@@ -148,11 +144,11 @@ fn watch(runs: &Path, most: &mut Most) -> Vec<Value> {
 }
 
 /// Seconds until all have ended.
-fn by_ebb(settings: &str) -> f64 {
+fn by_ebb() -> f64 {
     let runs = Path::new(ROOT).join("system.slice/ebb-runs.service");
     let oom = || (kills(), keyed(&runs, "memory.events", "oom"), keyed(&runs, "memory.events", "oom_kill"));
     let before = oom();
-    std::fs::write(SETTINGS, format!("{settings}\n[budget]\nmemory = \"70%\"\n")).unwrap();
+    let _settings = Settings::added("[budget]\nmemory = \"70%\"\n", &["ebb", "reload"]);
     let due = in_s(10);
     let slot = run(&["date", "-u", "-d", &format!("@{due}"), "+%-S %-M %-H %-d %-m *"]).ok();
     for job in 0..COUNT {
@@ -260,8 +256,8 @@ fn as_by_cron() -> (u32, f64) {
 #[test]
 fn ebb_brings_all_to_a_good_end_where_timers_and_cron_lose_some() {
     assert_eq!(sh("tail -n +2 /proc/swaps").ok(), "", "this guest has no swap");
-    let prepared = Prepared::new();
-    let ebb_s = by_ebb(&prepared.settings);
+    let _prepared = Prepared::new();
+    let ebb_s = by_ebb();
     let (timers, timers_s) = by_timers();
     let (cron, cron_s) = as_by_cron();
     figure(&format!(
