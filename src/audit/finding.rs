@@ -51,6 +51,9 @@ pub enum Evidence {
         connected: Vec<String>,
         /// Whether it is told of changes of files.
         watches_files: bool,
+        /// The time that its imports take at each start, in microseconds; none where they were not weighed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        imports_us: Option<u64>,
     },
     /// Several processes run the same code.
     SameCodeWorkers {

@@ -104,6 +104,10 @@ fn pure_packages_of_a_service_at_rest_have_their_cost_and_their_place() {
     let all = orm["imports_bytes"].as_u64().unwrap();
     assert!((34 * MIB..45 * MIB).contains(&all), "{orm}");
 
+    let idle = audit.finding("resident-idle");
+    assert!(idle["evidence"]["imports_us"].as_u64().is_some_and(|us| us > 0), "{idle}");
+    assert!(idle["seen"].as_str().unwrap().contains("Each start would take"), "{idle}");
+
     // Of an environment only what decides about imports comes along, and nothing of who audits.
     let failed = &audit.service["imports"]["failed"];
     assert_eq!(failed[0]["module"], "prying", "{failed}");

@@ -54,6 +54,7 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
         used_milli: used_milli.map(Share),
         connected,
         watches_files,
+        imports_us: service.imports().map(|it| it.bill.imports_us),
     };
     Some(Finding { rule: AuditRule::ResidentIdle, confidence, saves_bytes: Some(uss), evidence })
 }

@@ -28,11 +28,16 @@ pub(super) fn print(judged: &[Judged<'_>], screen: &mut Screen) -> Result<(), Fa
 
 fn text(service: &str, imports: &Imports, look: Look) -> String {
     let bill = &imports.bill;
-    let head = format!("what {} imports: {}", figures::one_line(service), size(bill.imports_bytes));
+    let head = format!(
+        "what {} imports: {} in {}",
+        figures::one_line(service),
+        size(bill.imports_bytes),
+        figures::duration(bill.imports_us / 1000)
+    );
     let facts = format!(
-        " of the {} of pid {}, beside {} of the interpreter (Python {}, imported anew as {})",
-        size(imports.resident_bytes),
+        "; pid {} holds {}, {} of it the interpreter (Python {}, imported anew as {})",
         imports.pid,
+        size(imports.resident_bytes),
         size(bill.interpreter_bytes),
         bill.python,
         figures::one_line(&imports.user)

@@ -70,6 +70,7 @@ fn idle(evidence: &Evidence, window_ms: u64) -> (String, String) {
         used_milli,
         connected,
         watches_files,
+        imports_us,
     } = evidence
     else {
         return Default::default();
@@ -104,6 +105,9 @@ fn idle(evidence: &Evidence, window_ms: u64) -> (String, String) {
     }
     if *watches_files {
         seen += " But it watches files: work may come from there.";
+    }
+    if let Some(us) = imports_us {
+        seen += &format!(" Each start would take {} for its imports.", duration(us / 1000));
     }
     let advice = "A candidate for a job that starts, works and exits: `ebb audit --write DIR` writes its file and says what \
                   turns the daemon off. Whether it holds state that matters can't be seen from outside.";
