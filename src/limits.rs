@@ -369,8 +369,14 @@ pub const AUDIT_WEIGHED_MAX: usize = 20;
 pub const AUDIT_IMPORTS_MS: u64 = 60_000;
 /// Time beyond that for finding and ending them, in milliseconds.
 pub const AUDIT_ANSWER_GRACE_MS: u64 = 15_000;
+/// Time that one has to end by itself when it is asked to, in milliseconds; then it is killed.
+pub const AUDIT_END_MS: u64 = 1_000;
 /// Most bytes that an interpreter may say; of more the rest is passed over.
 pub const AUDIT_ANSWER_MAX: usize = 4 * 1024 * 1024;
+/// Most bytes of a figure on the bill of a service's imports; one with more was forged by a package, and is none.
+pub const AUDIT_IMPORT_BYTES_MAX: u64 = 1 << 40;
+/// Most characters of what an interpreter says of a failure that are repeated.
+pub const AUDIT_WHY_MAX: usize = 500;
 /// Imports are not weighed where the host has less memory left than this many times what the service holds.
 pub const AUDIT_ROOM_TIMES: u64 = 2;
 /// Different peers that an audit counts at one port, and connections of one network namespace that it knows; more are not

@@ -41,7 +41,7 @@ impl Import {
             ["import", module, names, place] if !module.is_empty() => Some(Self {
                 module: module.to_owned(),
                 names: names.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-                place: place.to_owned(),
+                place: cut(place),
             }),
             _ => None,
         };
@@ -100,13 +100,25 @@ impl Imports {
             let mut fields = line.split('\t');
             let is_one = fields.next() == Some(FAILED);
             let (module, why) = (fields.next()?, fields.next()?);
-            is_one.then(|| Failed { module: module.to_owned(), why: why.to_owned() })
+            is_one.then(|| Failed { module: cut(module), why: cut(why) })
         });
         let mut places = BTreeMap::new();
         for import in imports {
             places.entry(import.package().to_owned()).or_insert_with(|| import.place.clone());
         }
         Self { pid: 0, resident_bytes: 0, user: String::new(), places, failed: failed.collect(), bill }
+    }
+
+    /// Whether a bill can be true: packages are others' code, and can write what they like on it.
+    #[must_use]
+    pub fn are_possible(bill: &Bill) -> bool {
+        let is_possible = |bytes: &u64| *bytes <= limits::AUDIT_IMPORT_BYTES_MAX;
+        let of_package = |it: &Package| {
+            it.name.len() <= limits::AUDIT_WHY_MAX
+                && [it.memory_bytes, it.anon_bytes, it.own_bytes].iter().all(is_possible)
+        };
+        [bill.interpreter_bytes, bill.imports_bytes].iter().all(is_possible)
+            && bill.packages.iter().all(of_package)
     }
 
     /// Of this process, whose user has this name.
@@ -131,26 +143,29 @@ impl Imports {
     /// counted. 0 where it is not on the bill.
     #[must_use]
     pub fn cost(&self, name: &str, counts: impl Fn(&str) -> bool) -> u64 {
-        let by_name: HashMap<&str, &Package> =
-            self.bill.packages.iter().map(|package| (package.name.as_str(), package)).collect();
-        let belongs = |package: &Package| {
-            // Packages can import each other in a ring, so the way up has an end.
-            let mut at = Some(package);
-            for _ in 0..=by_name.len() {
-                let Some(package) = at else { return false };
-                if package.name == name {
-                    return true;
-                }
-                if self.places.contains_key(&package.name) {
-                    return false;
-                }
-                at = package.brought_by.as_deref().and_then(|by| by_name.get(by)).copied();
+        let (mut todo, mut brought) = (Vec::new(), HashMap::<&str, Vec<&Package>>::new());
+        for package in &self.bill.packages {
+            if package.name == name {
+                todo.push(package);
+            } else if let Some(by) = package.brought_by.as_deref()
+                && !self.places.contains_key(&package.name)
+            {
+                brought.entry(by).or_default().push(package);
             }
-            false
-        };
-        let of_it = self.bill.packages.iter().filter(|package| counts(&package.name) && belongs(package));
-        of_it.map(|package| package.own_bytes).sum()
+        }
+        let mut sum = 0;
+        while let Some(package) = todo.pop() {
+            // Once taken, none is found again: packages can import each other in a ring.
+            todo.extend(brought.remove(package.name.as_str()).unwrap_or_default());
+            sum += if counts(&package.name) { package.own_bytes } else { 0 };
+        }
+        sum
     }
+}
+
+/// Of what an interpreter says, as much as somebody would read.
+fn cut(text: &str) -> String {
+    text.chars().take(limits::AUDIT_WHY_MAX).collect()
 }
 
 #[cfg(test)]
@@ -168,12 +183,13 @@ pub(super) mod tests {
             own_us: 0,
             brought_by: by.map(str::to_owned),
         };
+        let sum = |sum: u64, (_, mib, _): &(&str, u64, Option<&str>)| sum.saturating_add(mib << 20);
         let bill = Bill {
             python: "3.11.2".to_owned(),
             command: Vec::new(),
             is_fork: false,
             interpreter_bytes: 9 << 20,
-            imports_bytes: packages.iter().map(|(_, mib, _)| mib << 20).sum(),
+            imports_bytes: packages.iter().fold(0, sum),
             imports_us: 0,
             left_bytes: None,
             packages: packages.iter().map(package).collect(),
@@ -222,6 +238,24 @@ pub(super) mod tests {
         let all = imports(&[("a", 1, Some("b")), ("b", 2, Some("a")), ("c", 4, Some("c"))], &[]);
         assert_eq!(all.cost("a", |_| true) >> 20, 3);
         assert_eq!(all.cost("x", |_| true), 0);
+    }
+
+    #[test]
+    fn a_bill_that_nobody_could_run_up_is_none() {
+        let (sane, odd) = (imports(&[("a", 1, None)], &[]).bill, imports(&[("a", 1 << 40, None)], &[]).bill);
+        assert!(Imports::are_possible(&sane) && !Imports::are_possible(&odd));
+        assert!(!Imports::are_possible(&Bill { interpreter_bytes: u64::MAX, ..sane }));
+    }
+
+    #[test]
+    fn a_long_chain_of_packages_is_gone_through_once() {
+        let names: Vec<String> = (0..100_000).map(|at| format!("p{at}")).collect();
+        let packages: Vec<(&str, u64, Option<&str>)> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (&**name, 1, at.checked_sub(1).map(|by| &*names[by])))
+            .collect();
+        assert_eq!(imports(&packages, &[]).cost("p0", |_| true) >> 20, 100_000);
     }
 
     #[test]

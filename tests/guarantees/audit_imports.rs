@@ -112,7 +112,7 @@ fn pure_packages_of_a_service_at_rest_have_their_cost_and_their_place() {
     let failed = &audit.service["imports"]["failed"];
     assert_eq!(failed[0]["module"], "prying", "{failed}");
     let why = failed[0]["why"].as_str().unwrap();
-    assert!(why.contains("PYTHONPATH") && why.contains("EBB_AUDIT"), "{why}");
+    assert!(why.contains("PYTHONPATH"), "{why}");
     assert!(!why.contains("SECRET") && !why.contains("CARGO"), "{why}");
     // Nothing is written beside the packages.
     let cache = service.path("site-packages/heavy/__pycache__");
@@ -259,18 +259,28 @@ fn a_package_that_ends_its_interpreter_or_starts_others_does_no_harm() {
     let audit = two.audit(&FLAGS);
     assert_ne!(audit.service["imports"], Value::Null, "{}", audit.all);
     assert!(is_gone(&two.path("forked")));
+    drop(two);
+
+    // It ends who looks after it, has no parent any more, and nothing in its environment.
+    let flees = "import os, sys, time\nfile = os.path.dirname(__file__) + '/../fled'\nif sys.argv[0] == '-c' and os.fork() == 0:\n    os.setsid()\n    if os.fork():\n        os._exit(0)\n    open(file, 'w').write(str(os.getpid()))\n    os.execve('/bin/sleep', ['sleep', '600'], {})\nwhile sys.argv[0] == '-c' and os.getppid() > 1:\n    if os.path.exists(file) and 'sleep' in open(f'/proc/{open(file).read() or os.getpid()}/comm').read():\n        os.kill(os.getppid(), 9)\n        time.sleep(600)\n";
+    let main = format!("import heavy, flees\n{SLEEP}");
+    let three = service(&[("service.py", &main), ("site-packages/flees.py", flees)], &[]);
+    let audit = three.audit(&FLAGS);
+    assert!(not_weighed(&audit).contains("can't be weighed"), "{}", audit.all);
+    assert!(is_gone(&three.path("fled")));
 }
 
 /// Whether the process whose number is in a file has ended.
 fn is_gone(file: &Path) -> bool {
-    let pid = std::fs::read_to_string(file).unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+    let text = std::fs::read_to_string(file).unwrap();
+    let pid = text.split(' ').next().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status.is_empty() || status.contains("State:\tZ")
 }
 
 #[test]
 fn who_interrupts_it_leaves_nothing_behind() {
-    let hangs = "import os, sys, time\nif sys.argv[0] == '-c':\n    open(os.path.dirname(__file__) + '/../hangs', 'w').write(str(os.getpid()))\n    time.sleep(600)\n";
+    let hangs = "import os, sys, time\nif sys.argv[0] == '-c':\n    open(os.path.dirname(__file__) + '/../hangs', 'w').write(f'{os.getpid()} {os.environ[\"PYTHONPATH\"].split(\":\")[0]}')\n    time.sleep(600)\n";
     let main = format!("import heavy, hangs\n{SLEEP}");
     let service = service(&[("service.py", &main), ("site-packages/hangs.py", hangs)], &[]);
     let mut audit = Command::new(env!("CARGO_BIN_EXE_ebb"))
@@ -281,11 +291,15 @@ fn who_interrupts_it_leaves_nothing_behind() {
         .spawn()
         .unwrap();
     let file = service.path("hangs");
-    wait_until("the import that hangs", || std::fs::read_to_string(&file).is_ok_and(|pid| !pid.is_empty()));
+    wait_until("the import that hangs", || std::fs::read_to_string(&file).is_ok_and(|text| !text.is_empty()));
     kill(Pid::from_raw(i32::try_from(audit.id()).unwrap()), Signal::SIGINT).unwrap();
     let status = audit.wait().unwrap();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(2), "{status}");
     assert!(is_gone(&file));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let bills = Path::new(text.split(' ').nth(1).unwrap());
+    assert!(bills.file_name().unwrap().to_string_lossy().starts_with("ebb-imports-"), "{text}");
+    assert!(!bills.exists(), "{} is still there", bills.display());
 }
 
 #[test]

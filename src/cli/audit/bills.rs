@@ -39,7 +39,7 @@ fn text(service: &str, imports: &Imports, look: Look) -> String {
         imports.pid,
         size(imports.resident_bytes),
         size(bill.interpreter_bytes),
-        bill.python,
+        figures::one_line(&bill.python),
         figures::one_line(&imports.user)
     );
     let mut text = format!("{}{facts}\n", look.paint(HEADING, &head));
@@ -82,4 +82,23 @@ pub(super) fn notes(weighed: &Weighed, judged: &[Judged<'_>], screen: &mut Scree
         screen.remark(QUIET, &told)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Bill;
+
+    #[test]
+    fn what_packages_write_on_a_bill_does_nothing_to_a_terminal() {
+        let odd = "3.11\u{1b}]0;x\u{7}".to_owned();
+        let start = format!(
+            "start\t1\t1\t{odd}\t1000\t1000\nimport\t{odd}\t{odd}\t0\t0\t9000000\t0\t0\t9000000\t0\t0\n"
+        );
+        let bill = Bill::read(&start).unwrap();
+        let imports = Imports::of(&[], bill, &format!("ebb-import-failed\t{odd}\t{odd}\n"));
+        let text = text(&odd, &Imports { user: odd.clone(), ..imports }, Look::PLAIN);
+        assert!(text.contains("(Python 3.11 ]0;x") && text.contains("could not be imported"), "{text}");
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    }
 }

@@ -58,7 +58,7 @@ pub(super) fn text(bills: &[Bill], look: Look) -> String {
 /// The process that a bill is of.
 fn whose(bill: &Bill) -> String {
     let fork = if bill.is_fork { ", a fork" } else { "" };
-    format!("imports of {} (Python {}{fork})", show::command(&bill.command), bill.python)
+    format!("imports of {} (Python {}{fork})", show::command(&bill.command), figures::one_line(&bill.python))
 }
 
 /// The table of a bill's packages; `by` says where each comes from.

@@ -13,6 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::limits;
 use crate::sys::child::{self, Exit};
 use crate::sys::foreground::Signals;
+use crate::sys::pidfd;
 use crate::sys::spawn::{self, ExecResult, SpawnSpec, Spawned};
 use crate::sys::tracked::Tree;
 use crate::sys::tree::Family;
@@ -47,16 +48,19 @@ pub(super) enum Unanswered {
     Because(String),
 }
 
-/// What marks the processes of a call, on top of their descent.
-const MARK: &str = "EBB_AUDIT";
-
-/// Calls it, and waits for its end.
+/// Calls it, and waits for its end. All that comes into being below this process meanwhile ends with it.
 pub(super) fn ask(call: &Call<'_>, signals: &Signals) -> Result<Answer, Unanswered> {
+    let family = Family::of_this_process();
+    ask_of(call, signals, |_| family)
+}
+
+fn ask_of(
+    call: &Call<'_>,
+    signals: &Signals,
+    family: impl FnOnce(&Spawned) -> Family,
+) -> Result<Answer, Unanswered> {
     let refused = |e: io::Error| Unanswered::Because(format!("its interpreter can't be called: {e}"));
-    let mark = format!("{}-{:x}", std::process::id(), crate::sys::foreground::now_ns());
-    let mut environment = call.environment.to_vec();
-    environment.push((MARK.to_owned(), mark.clone()));
-    let mut spec = SpawnSpec::new(&call.command, &environment, Path::new("/")).map_err(refused)?;
+    let mut spec = SpawnSpec::new(&call.command, call.environment, Path::new("/")).map_err(refused)?;
     if call.is_own {
         spec = spec.executing(c"/proc/self/exe");
     }
@@ -69,10 +73,15 @@ pub(super) fn ask(call: &Call<'_>, signals: &Signals) -> Result<Answer, Unanswer
     let stdio = [nothing.as_fd(), its_out.as_fd(), its_err.as_fd()];
     let spawned = spawn::spawn(&spec, stdio, None, None).map_err(refused)?;
     drop((its_out, its_err));
-    let family = Family::new(spawned.pid, spawned.start_ticks, &format!("{MARK}={mark}"));
+    let family = family(&spawned);
     let mut said = [Said::from(out), Said::from(err)];
     // Its status first: what is reaped with the rest leaves none.
     let exit = listen(&spawned, &mut said, signals, call.within).and_then(|()| exit_of(&spawned));
+    if exit.is_err() {
+        // It may have files to remove.
+        let _ = pidfd::pidfd_signal(spawned.pidfd.as_fd(), libc::SIGTERM);
+        let _ = listen(&spawned, &mut said, signals, Duration::from_millis(limits::AUDIT_END_MS));
+    }
     let is_gone = Tree::Family(family).vanish();
     let exit = exit?;
     if !is_gone {
@@ -189,7 +198,13 @@ mod tests {
             identity: &processes::identity_of(own).unwrap(),
             within,
         };
-        ask(&call, &Signals::hear().unwrap())
+        alone(&call)
+    }
+
+    /// Other tests have children as well.
+    fn alone(call: &Call<'_>) -> Result<Answer, Unanswered> {
+        let family = |spawned: &Spawned| Family::new(spawned.pid, spawned.start_ticks, "none=");
+        ask_of(call, &Signals::hear().unwrap(), family)
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -232,7 +247,7 @@ mod tests {
             identity: &processes::identity_of(own).unwrap(),
             within: LONG,
         };
-        let why = ask(&call, &Signals::hear().unwrap()).unwrap_err();
+        let why = alone(&call).unwrap_err();
         assert!(matches!(&why, Unanswered::Because(why) if why.contains("/nonexistent/python")), "{why:?}");
     }
 }

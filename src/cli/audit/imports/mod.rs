@@ -202,6 +202,9 @@ fn carried_out(
     let program = IMPORT_ALL.replace('\n', " ");
     let is_it = |bill: &Bill| !bill.is_fork && bill.command.contains(&program);
     match measured.imports.unwrap_or_default().into_iter().find(is_it) {
+        Some(bill) if !Imports::are_possible(&bill) => {
+            because("one of its imports forged the bill".to_owned())
+        }
         Some(bill) if Imports::are_complete(&answer.stderr) => {
             let bill = Bill { command: vec![interpreter.program.clone()], ..bill };
             Ok(Imports::of(imports, bill, &answer.stderr))
@@ -215,5 +218,8 @@ fn carried_out(
 /// The last line that it has said, or else how it ended.
 fn last_words(answer: &Answer) -> String {
     let line = answer.stderr.lines().rev().find(|line| !line.trim().is_empty());
-    line.map_or_else(|| format!("{:?}", answer.exit), |line| line.trim().to_owned())
+    line.map_or_else(
+        || format!("{:?}", answer.exit),
+        |line| line.trim().chars().take(limits::AUDIT_WHY_MAX).collect(),
+    )
 }
