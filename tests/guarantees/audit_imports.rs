@@ -238,6 +238,47 @@ fn nothing_that_others_can_change_is_run_as_root() {
     let audit = service.audit(&FLAGS);
     assert_eq!(audit.service["imports_not_weighed"], Value::Null, "{}", audit.all);
     assert_eq!(std::fs::read_to_string(service.path("ran")).unwrap(), "xx");
+    drop(service);
+
+    // Whatever leads its interpreter there.
+    for name in ["PYTHONUSERBASE", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH"] {
+        let theirs = laid_out(&[]);
+        std::os::unix::fs::chown(theirs.path(), Some(12_345), None).unwrap();
+        let set = [(name, theirs.path().to_str().unwrap())];
+        let service = self::service(&[("service.py", &format!("X = bytearray(20 << 20)\n{SLEEP}"))], &set);
+        let audit = service.audit(&FLAGS);
+        let expected = format!("others may write to {}", theirs.path().display());
+        assert!(not_weighed(&audit).contains(&expected), "{name}: {}", audit.all);
+    }
+}
+
+#[test]
+fn a_root_with_bounds_and_a_service_that_sees_another_file_are_not_called() {
+    const NAME: &str =
+        "audit_imports::a_root_with_bounds_and_a_service_that_sees_another_file_are_not_called";
+    let setpriv = ["setpriv", "--no-new-privs"];
+    let unshare =
+        ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none site-packages && exec \"$@\"", "sh"];
+    if !nix::unistd::geteuid().is_root() {
+        return skip(NAME, "this is not root");
+    }
+    for (how, why) in [(&setpriv[..], "a root with bounds"), (&unshare[..], "is not this host's")] {
+        let main = format!("X = bytearray(20 << 20)\n{SLEEP}");
+        let dir = laid_out(&[&PACKAGES[..], &[("service.py", &main)]].concat());
+        let site = dir.path().join("site-packages");
+        let mut command = Command::new(how[0]);
+        command.args(&how[1..]).arg(python()).arg("service.py").env("PYTHONPATH", site);
+        let service = Service::start(dir, command);
+        if how[0] == "unshare" {
+            let status = Command::new("unshare").args(["--mount", "true"]).status();
+            if !status.is_ok_and(|status| status.success()) {
+                return skip(NAME, "mounts can't be made here");
+            }
+        }
+        service.wait_for("ready");
+        let audit = service.audit(&FLAGS);
+        assert!(not_weighed(&audit).contains(why), "{}", audit.all);
+    }
 }
 
 #[test]
