@@ -460,3 +460,48 @@ if __name__ == '__main__':
     );
     assert_eq!(found(&python, dir.path(), &["unknown", "", "x", "[a.b:app]"])[1], "heavy.sub a/b.py:2");
 }
+
+#[test]
+fn what_is_read_is_what_the_service_was_started_with_and_nothing_beside_it() {
+    // More branches than Python calls functions within each other.
+    let branches: String = (0..3_000).map(|at| format!("elif X == {at}: pass\n")).collect();
+    let deep = format!("import second\nX = 0\nif X == -1: pass\n{branches}");
+    let files = [
+        ("alone.py", "print('hello')\n"),
+        ("other.py", "import late\n"),
+        ("deep.py", &deep),
+        ("dir/__main__.py", "import helper\n"),
+        ("dir/helper.py", "import second\n"),
+        // A package of its own that was installed so that it can be changed.
+        ("src/own/__init__.py", "import second\n"),
+        ("src/own.egg-info/PKG-INFO", "Name: own\n"),
+        ("uses.py", "import own, srv\n"),
+        (
+            "here.py",
+            "import sys\nif sys.platform == 'other':\n    import nobody_has_this\nelse:\n    import second\n",
+        ),
+        ("spaces/there/m.py", "import second\n"),
+        ("space.py", "try:\n    from spaces.there import m\nexcept ImportError:\n    import late\n"),
+    ];
+    let dir = laid_out(&[&PACKAGES[..], &files].concat());
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(dir.path().join("site-packages/own.pth"), format!("{}\n", path("src"))).unwrap();
+    let python = PathBuf::from(python());
+    let of = |name: &str| found(&python, dir.path(), &["file", &path(name)]);
+    assert_eq!(of("alone.py"), [""; 0], "others lie beside it");
+    assert_eq!(of("deep.py"), [""; 0], "too deep to be read, and no reason to fail");
+    assert_eq!(of("dir"), ["second helper.py:1"]);
+    assert_eq!(of("here.py"), ["sys here.py:1", "second here.py:5"]);
+    assert_eq!(of("space.py"), ["second spaces/there/m.py:1"]);
+    let site = "import site, sys; site.addsitedir(sys.argv.pop())\n";
+    let output = Command::new(&python)
+        .arg("-c")
+        .arg(format!("{site}{}", include_str!("../../src/audit/sources.py")))
+        .args(["200", "262144", &path(""), "file", &path("uses.py"), &path("site-packages")])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let expected = "import\tsecond\t\tsrc/own/__init__.py:1\nimport\tsrv\t\tuses.py:1\n";
+    assert_eq!(text, expected, "what is its own is read, and / is no place of modules");
+}
