@@ -4,8 +4,18 @@ Each argument is a module, and the names that are taken of it, between blanks. W
 no reason not to go on.
 """
 
+import atexit
 import os
 import sys
+
+told = os.dup(2)  # packages can close what they like
+sys.path[:] = [place for place in sys.path if place]  # where it is called is no place of the service's
+
+
+def tell(text):
+    # What a package has said last need not have ended its line.
+    os.write(told, ("\n%s\n" % text).encode("utf-8", "replace"))
+
 
 for word in sys.argv[1:]:
     module, *names = word.split(" ")
@@ -13,6 +23,9 @@ for word in sys.argv[1:]:
         __import__(module, None, None, names)
     except BaseException as error:
         why = "%s: %s" % (type(error).__name__, error)
-        line = "ebb-import-failed\t%s\t%s\n" % (module, " ".join(why.split())[:500])
-        os.write(2, line.encode("utf-8", "replace"))
-os.write(2, b"ebb-imports-done\n")
+        tell("ebb-import-failed\t%s\t%s" % (module, " ".join(why.split())[:500]))
+tell("ebb-imports-done")
+try:
+    atexit._run_exitfuncs()  # the bill's among them
+finally:
+    os._exit(0)  # threads of packages may have no end

@@ -44,7 +44,8 @@ def targets():
     found = set()
     for place in sys.path:
         try:
-            if any(entry.endswith((".dist-info", ".egg-info")) for entry in os.listdir(place or ".")):
+            # Not .egg-info, which lies beside the sources of what was installed so that it can be changed.
+            if any(entry.endswith(".dist-info") for entry in os.listdir(place)):
                 found.add(os.path.abspath(place))
         except OSError:
             pass
@@ -105,9 +106,13 @@ class Sources:
             places = packages
 
     def is_module(self, module):
-        return self.top(module.partition(".")[0]) is not None and any(
-            os.path.isfile(file) for file, _ in list(self.files_of(module))[-1:]
-        )
+        if self.top(module.partition(".")[0]) is None:
+            return False
+        for file, _ in list(self.files_of(module))[-1:]:
+            folder, name = os.path.split(file)
+            # A folder without an __init__ is a package, too.
+            return os.path.isfile(file) or (name == "__init__.py" and os.path.isdir(folder))
+        return False
 
     def statements(self, file, package, is_main=False):
         """What a file imports when it is loaded: (node, file, package)."""
@@ -120,13 +125,13 @@ class Sources:
                 return
             with open(file, "rb") as opened:
                 tree = ast.parse(opened.read())
-        except Exception:  # it is gone, or of another Python
+            nodes = list(self.imports(tree.body, is_main, package))
+            if is_main:
+                for function in called(tree):
+                    nodes += self.imports(function.body, is_main, package)
+        except Exception:  # it is gone, of another Python, or too deep
             return
         self.files += 1
-        nodes = list(self.imports(tree.body, is_main, package))
-        if is_main:
-            for function in called(tree):
-                nodes += self.imports(function.body, is_main, package)
         for node in nodes:
             yield node, file, package
         # A tool names all that it could be told to use.
@@ -143,9 +148,14 @@ class Sources:
                 continue
             elif isinstance(node, ast.If):
                 test = ast.dump(node.test)
+                branches = [node.orelse]
                 if "TYPE_CHECKING" not in test and (is_main or "'__main__'" not in test):
-                    yield from self.imports(node.body, is_main, package)
-                yield from self.imports(node.orelse, is_main, package)
+                    branches.insert(0, node.body)
+                for branch in branches:
+                    for one in self.imports(branch, is_main, package):
+                        # For another system, or another Python.
+                        if not self.is_missing(one, package):
+                            yield one
             elif getattr(node, "handlers", None) is not None:
                 inside = list(self.imports(node.body, is_main, package))
                 missing = [one for one in inside if self.is_missing(one, package)]
@@ -198,22 +208,19 @@ class Sources:
 
     def follow(self, first):
         """Walks statements in the order in which they would be carried out."""
-        stack = [iter(first)]
+        stack = [each(first)]
         while stack:
             found = next(stack[-1], None)
             if found is None:
                 stack.pop()
                 continue
-            node, file, package = found
-            for module, names in named(node, package):
-                if module == "__future__":
-                    continue
-                if self.top(module.partition(".")[0]) is None:
-                    self.tell(module, names, file, node.lineno)
-                    continue
-                modules = [module] + [module + "." + name for name in names if self.is_module(module + "." + name)]
-                files = [loaded for one in modules for loaded in self.files_of(one)]
-                stack.append(iter([s for loaded in files for s in self.statements(*loaded)]))
+            module, names, file, line = found
+            if self.top(module.partition(".")[0]) is None:
+                self.tell(module, names, file, line)
+                continue
+            modules = [module] + [module + "." + name for name in names if self.is_module(module + "." + name)]
+            files = [loaded for one in modules for loaded in self.files_of(one)]
+            stack.append(each([s for loaded in files for s in self.statements(*loaded)]))
 
     def tell(self, module, names, file, line):
         if (module, names) in self.told:
@@ -237,6 +244,14 @@ def called(tree):
                 found.append(functions.pop(name))
                 todo.append(found[-1])
     return found
+
+
+def each(statements):
+    """One by one what statements import: (module, names, file, line)."""
+    for node, file, package in statements:
+        for module, names in named(node, package):
+            if module != "__future__":
+                yield module, names, file, node.lineno
 
 
 def named(node, package):
@@ -271,11 +286,11 @@ def all_below(folder, depth=DEPTH):
 
 
 def look(files_max, bytes_max, base, how, what, *words):
+    if how == "file" and os.path.isdir(what):  # with a __main__
+        base, what = what, os.path.join(what, "__main__.py")
     sources = Sources(base, int(files_max), int(bytes_max))
     first = []
     if how == "file":
-        if os.path.isdir(what):  # a folder, or below a zip file, with a __main__
-            what = os.path.join(what, "__main__.py")
         what = os.path.abspath(what)
         first += sources.statements(what, "", True)
         # What a tool such as gunicorn imports first of all is the tool.
@@ -307,13 +322,16 @@ def look(files_max, bytes_max, base, how, what, *words):
             if sources.is_module(module) and module.partition(".")[0] not in sources.walked:
                 for file, package in sources.files_of(module):
                     first += sources.statements(file, package)
-    if not first:
+    if not first and how == "unknown":
         for file in all_below(sources.base):
+            if sources.files >= sources.files_max:
+                break
             folder = os.path.relpath(os.path.dirname(file), sources.base)
             package = "" if folder == "." else folder.replace(os.sep, ".")
             first += sources.statements(file, package)
     sources.follow(first)
 
 
+sys.path[:] = [place for place in sys.path if place]  # where it is called is no place of the service's
 TARGETS = targets()
 look(*sys.argv[1:])

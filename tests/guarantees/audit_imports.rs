@@ -242,6 +242,47 @@ fn nothing_that_others_can_change_is_run_as_root() {
     let audit = service.audit(&FLAGS);
     assert_eq!(audit.service["imports_not_weighed"], Value::Null, "{}", audit.all);
     assert_eq!(std::fs::read_to_string(service.path("ran")).unwrap(), "xx");
+    drop(service);
+
+    // Whatever leads its interpreter there.
+    for name in ["PYTHONUSERBASE", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH"] {
+        let theirs = laid_out(&[]);
+        std::os::unix::fs::chown(theirs.path(), Some(12_345), None).unwrap();
+        let set = [(name, theirs.path().to_str().unwrap())];
+        let service = self::service(&[("service.py", &format!("X = bytearray(20 << 20)\n{SLEEP}"))], &set);
+        let audit = service.audit(&FLAGS);
+        let expected = format!("others may write to {}", theirs.path().display());
+        assert!(not_weighed(&audit).contains(&expected), "{name}: {}", audit.all);
+    }
+}
+
+#[test]
+fn a_root_with_bounds_and_a_service_that_sees_another_file_are_not_called() {
+    const NAME: &str =
+        "audit_imports::a_root_with_bounds_and_a_service_that_sees_another_file_are_not_called";
+    let setpriv = ["setpriv", "--no-new-privs"];
+    let unshare =
+        ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none site-packages && exec \"$@\"", "sh"];
+    if !nix::unistd::geteuid().is_root() {
+        return skip(NAME, "this is not root");
+    }
+    for (how, why) in [(&setpriv[..], "a root with bounds"), (&unshare[..], "is not this host's")] {
+        let main = format!("X = bytearray(20 << 20)\n{SLEEP}");
+        let dir = laid_out(&[&PACKAGES[..], &[("service.py", &main)]].concat());
+        let site = dir.path().join("site-packages");
+        let mut command = Command::new(how[0]);
+        command.args(&how[1..]).arg(python()).arg("service.py").env("PYTHONPATH", site);
+        let service = Service::start(dir, command);
+        if how[0] == "unshare" {
+            let status = Command::new("unshare").args(["--mount", "true"]).status();
+            if !status.is_ok_and(|status| status.success()) {
+                return skip(NAME, "mounts can't be made here");
+            }
+        }
+        service.wait_for("ready");
+        let audit = service.audit(&FLAGS);
+        assert!(not_weighed(&audit).contains(why), "{}", audit.all);
+    }
 }
 
 #[test]
@@ -268,6 +309,16 @@ fn a_package_that_ends_its_interpreter_or_starts_others_does_no_harm() {
     let audit = three.audit(&FLAGS);
     assert!(not_weighed(&audit).contains("can't be weighed"), "{}", audit.all);
     assert!(is_gone(&three.path("fled")));
+}
+
+#[test]
+fn a_package_that_says_much_or_goes_on_in_a_thread_is_weighed() {
+    let noisy = "import os, sys, threading, time\nif sys.argv[0] == '-c':\n    os.write(2, b'no end of line')\n    threading.Thread(target=time.sleep, args=[600]).start()\n    os.close(2)\n";
+    let main = format!("import noisy, heavy\n{SLEEP}");
+    let one = service(&[("service.py", &main), ("site-packages/noisy.py", noisy)], &[]);
+    let audit = one.audit(&FLAGS);
+    assert!(near(&package(&audit, "heavy")["memory_bytes"], 25), "{}", audit.all);
+    assert_ne!(package(&audit, "noisy"), &Value::Null, "{}", audit.all);
 }
 
 /// Whether the process whose number is in a file has ended.
@@ -431,4 +482,49 @@ fn a_lazy_import_is_left_out() {
     let dir = laid_out(&[&PACKAGES[..], &files].concat());
     let main = dir.path().join("main.py").display().to_string();
     assert_eq!(found(python, dir.path(), &["file", &main]), ["light main.py:3"]);
+}
+
+#[test]
+fn what_is_read_is_what_the_service_was_started_with_and_nothing_beside_it() {
+    // More branches than Python calls functions within each other.
+    let branches: String = (0..3_000).map(|at| format!("elif X == {at}: pass\n")).collect();
+    let deep = format!("import second\nX = 0\nif X == -1: pass\n{branches}");
+    let files = [
+        ("alone.py", "print('hello')\n"),
+        ("other.py", "import late\n"),
+        ("deep.py", &deep),
+        ("dir/__main__.py", "import helper\n"),
+        ("dir/helper.py", "import second\n"),
+        // A package of its own that was installed so that it can be changed.
+        ("src/own/__init__.py", "import second\n"),
+        ("src/own.egg-info/PKG-INFO", "Name: own\n"),
+        ("uses.py", "import own, srv\n"),
+        (
+            "here.py",
+            "import sys\nif sys.platform == 'other':\n    import nobody_has_this\nelse:\n    import second\n",
+        ),
+        ("spaces/there/m.py", "import second\n"),
+        ("space.py", "try:\n    from spaces.there import m\nexcept ImportError:\n    import late\n"),
+    ];
+    let dir = laid_out(&[&PACKAGES[..], &files].concat());
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(dir.path().join("site-packages/own.pth"), format!("{}\n", path("src"))).unwrap();
+    let python = PathBuf::from(python());
+    let of = |name: &str| found(&python, dir.path(), &["file", &path(name)]);
+    assert_eq!(of("alone.py"), [""; 0], "others lie beside it");
+    assert_eq!(of("deep.py"), [""; 0], "too deep to be read, and no reason to fail");
+    assert_eq!(of("dir"), ["second helper.py:1"]);
+    assert_eq!(of("here.py"), ["sys here.py:1", "second here.py:5"]);
+    assert_eq!(of("space.py"), ["second spaces/there/m.py:1"]);
+    let site = "import site, sys; site.addsitedir(sys.argv.pop())\n";
+    let output = Command::new(&python)
+        .arg("-c")
+        .arg(format!("{site}{}", include_str!("../../src/audit/sources.py")))
+        .args(["200", "262144", &path(""), "file", &path("uses.py"), &path("site-packages")])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let expected = "import\tsecond\t\tsrc/own/__init__.py:1\nimport\tsrv\t\tuses.py:1\n";
+    assert_eq!(text, expected, "what is its own is read, and / is no place of modules");
 }

@@ -97,23 +97,42 @@ pub fn look(pid: i32) -> io::Result<Process> {
 /// What a process may do: its effective user and group, and its supplementary groups (proc_pid_status(5)).
 ///
 /// # Errors
-/// It has gone, or `/proc` hides it.
+/// It has gone, or `/proc` hides it; or a set-user-ID or set-group-ID program gave it these rights, and somebody without
+/// them called that ([`io::ErrorKind::PermissionDenied`]).
 pub fn identity_of(pid: i32) -> io::Result<Identity> {
-    let status = text(&format!("/proc/{pid}/status"))?;
-    let odd = || io::Error::other(format!("/proc/{pid}/status does not read as proc_pid_status(5) says"));
-    rights(&status).ok_or_else(odd)
+    rights(&text(&format!("/proc/{pid}/status"))?)
 }
 
-fn rights(status: &str) -> Option<Identity> {
+fn rights(status: &str) -> io::Result<Identity> {
     let line = |key: &str| status.lines().find_map(|line| line.strip_prefix(key));
-    let (_, uid) = ids(line("Uid:")?)?;
-    let (_, gid) = ids(line("Gid:")?)?;
-    let mut groups: Vec<u32> =
-        line("Groups:")?.split_ascii_whitespace().map_while(|group| group.parse().ok()).collect();
+    let odd = || io::Error::other("its status does not read as proc_pid_status(5) says");
+    let (caller, uid) = line("Uid:").and_then(ids).ok_or_else(odd)?;
+    let (callers_gid, gid) = line("Gid:").and_then(ids).ok_or_else(odd)?;
+    if caller != 0 && (caller, callers_gid) != (uid, gid) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "its rights are not its caller's"));
+    }
+    let groups = line("Groups:").ok_or_else(odd)?.split_ascii_whitespace();
+    let mut groups: Vec<u32> = groups.map_while(|group| group.parse().ok()).collect();
     groups.push(gid);
     groups.sort_unstable();
     groups.dedup();
-    Some(Identity { uid, gid, groups })
+    Ok(Identity { uid, gid, groups })
+}
+
+/// Whether the kernel lets a process do what it lets this one do, user and groups apart: capabilities that it can ever
+/// have, filters of system calls (proc_pid_status(5)), user namespace.
+#[must_use]
+pub fn has_our_bounds(pid: i32) -> bool {
+    let user = |who: &str| std::fs::read_link(format!("/proc/{who}/ns/user")).ok();
+    let bounds = |who: &str| text(&format!("/proc/{who}/status")).ok().map(|status| bounds(&status));
+    let pid = pid.to_string();
+    user(&pid) == user("self") && bounds(&pid).is_some_and(|its| Some(its) == bounds("self"))
+}
+
+fn bounds(status: &str) -> Vec<String> {
+    let is_bound =
+        |line: &&str| ["CapBnd:", "NoNewPrivs:", "Seccomp:"].iter().any(|key| line.starts_with(key));
+    status.lines().filter(is_bound).map(str::to_owned).collect()
 }
 
 /// The values of these variables in the environment that a process was started with, as far as they are there and text.
@@ -277,8 +296,27 @@ mod tests {
     #[test]
     fn rights_are_those_that_it_acts_with() {
         let status = "Name:\tx\nUid:\t0\t33\t0\t33\nGid:\t0\t34\t0\t34\nGroups:\t4 100 \n";
-        assert_eq!(rights(status), Some(Identity { uid: 33, gid: 34, groups: vec![4, 34, 100] }));
-        assert_eq!(rights("Uid:\t0\t33\t0\t33\n"), None);
+        assert_eq!(rights(status).unwrap(), Identity { uid: 33, gid: 34, groups: vec![4, 34, 100] });
+        assert!(rights("Uid:\t0\t33\t0\t33\n").is_err());
+    }
+
+    #[test]
+    fn rights_that_a_set_id_program_lends_are_not_its_callers() {
+        let of = |uid: &str, gid: &str| rights(&format!("Uid:\t{uid}\nGid:\t{gid}\nGroups:\t\n"));
+        let own = "1000\t1000\t1000\t1000";
+        assert!(of(own, own).is_ok());
+        for lent in ["1000\t42\t42\t42", "1000\t0\t0\t0", "0\t42\t42\t42"] {
+            assert_eq!(of(own, lent).unwrap_err().kind(), io::ErrorKind::PermissionDenied, "{lent}");
+        }
+        assert!(of("1000\t0\t0\t0", own).is_err());
+    }
+
+    #[test]
+    fn what_binds_a_process_is_compared() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(has_our_bounds(own) && !has_our_bounds(i32::MAX));
+        let status = "CapEff:\t0\nCapBnd:\t01ff\nNoNewPrivs:\t0\nSeccomp:\t2\nSeccomp_filters:\t1\n";
+        assert_eq!(bounds(status), ["CapBnd:\t01ff", "NoNewPrivs:\t0", "Seccomp:\t2"]);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! of its environment it needs. Says why where that can't be. Starts nothing.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::audit::{libraries, program};
+use crate::sys::proc;
 use crate::sys::processes::memory::Mapped;
 use crate::sys::processes::{self, Process};
 use crate::sys::spawn::DEFAULT_PATH;
@@ -28,6 +30,11 @@ const TAKEN: [&str; 11] = [
 
 /// The first version of CPython whose imports can be weighed.
 const OLDEST: u32 = 9;
+
+/// Symbolic links that are followed, as the kernel has it (path_resolution(7)).
+const LINKS: u32 = 40;
+
+const LENT: &str = "a set-user-ID or set-group-ID program gave it its rights, and somebody else its words";
 
 /// An interpreter, ready to be called.
 #[derive(Debug)]
@@ -69,9 +76,12 @@ pub(super) fn of(process: &Process, version: &str, mapped: &[Mapped]) -> Result<
         );
     }
     if process.caller_uid != process.uid {
-        return Err("a set-user-ID program gave it its rights, and somebody else its words".to_owned());
+        return Err(LENT.to_owned());
     }
-    let identity = processes::identity_of(process.pid).map_err(gone)?;
+    let identity = processes::identity_of(process.pid).map_err(|e| match e.kind() {
+        io::ErrorKind::PermissionDenied => LENT.to_owned(),
+        _ => "it has ended meanwhile".to_owned(),
+    })?;
     let given = processes::variables(process.pid, &TAKEN);
     let value = |name: &str| given.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let its_own = fs::metadata(at("exe")).map_err(gone)?;
@@ -83,8 +93,25 @@ pub(super) fn of(process: &Process, version: &str, mapped: &[Mapped]) -> Result<
         format!("{} is not the program any more that it was started from: start it anew first", exe.display())
     })?;
     let environment = environment(process, &value);
-    if identity.uid == 0 {
-        only_roots(&program, version, &environment)?;
+    // A process can execute a program that has other rights, or end, and its number be another's.
+    let is_still_it = proc::pid_start_ticks(process.pid).ok() == Some(process.start_ticks)
+        && identity.uid == process.uid
+        && processes::identity_of(process.pid).ok().as_ref() == Some(&identity);
+    if !is_still_it {
+        return Err("it has become another process meanwhile".to_owned());
+    }
+    let places = places(&program, version, &environment);
+    if let Some(place) = places.iter().find_map(|place| others(place, identity.uid, LINKS)) {
+        let place = place.display();
+        return Err(format!("others may write to {place}: nothing of theirs is run with its rights"));
+    }
+    if let Some(place) = places.iter().find(|place| !is_seen_by(process.pid, place)) {
+        return Err(format!("its {} is not this host's: it has a file system of its own", place.display()));
+    }
+    if identity.uid == 0 && !processes::has_our_bounds(process.pid) {
+        return Err(
+            "it is a root with bounds (capabilities, system calls), which its imports would not have".into(),
+        );
     }
     let program = program.into_os_string().into_string().map_err(|_| "its path is no UTF-8")?;
     let user = users::name_of(identity.uid).unwrap_or_else(|| identity.uid.to_string());
@@ -129,51 +156,68 @@ fn environment<'a>(process: &Process, value: &impl Fn(&str) -> Option<&'a str>) 
         fixed.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut take =
         |name: &str, value: Option<String>| all.extend(value.map(|value| (name.to_owned(), value)));
-    take("LD_LIBRARY_PATH", value("LD_LIBRARY_PATH").map(str::to_owned));
-    if program::has_flag(&process.arguments, 'I') || program::has_flag(&process.arguments, 'E') {
-        return all;
-    }
-    for name in TAKEN.into_iter().filter(|name| name.starts_with("PYTHON") && *name != "PYTHONPATH") {
-        take(name, value(name).map(str::to_owned));
-    }
-    if value("PYTHONUSERBASE").is_none() {
-        take("PYTHONUSERBASE", value("HOME").map(|home| format!("{home}/.local")));
-    }
     let cwd = process.cwd.as_deref().unwrap_or(Path::new("/"));
     let absolute = |dirs: &str| {
         let dirs = dirs.split(':').map(|dir| cwd.join(dir).display().to_string());
         dirs.collect::<Vec<_>>().join(":")
     };
-    take("PYTHONPATH", value("PYTHONPATH").filter(|dirs| !dirs.is_empty()).map(absolute));
+    let places = |name: &str| value(name).filter(|dirs| !dirs.is_empty()).map(absolute);
+    take("LD_LIBRARY_PATH", places("LD_LIBRARY_PATH"));
+    if program::has_flag(&process.arguments, 'I') || program::has_flag(&process.arguments, 'E') {
+        return all;
+    }
+    for name in ["PYTHONMALLOC", "PYTHONNOUSERSITE", "PYTHONOPTIMIZE", "PYTHON_LAZY_IMPORTS"] {
+        take(name, value(name).map(str::to_owned));
+    }
+    take("PYTHONHOME", places("PYTHONHOME"));
+    take("PYTHONPATH", places("PYTHONPATH"));
+    let home = || value("HOME").map(|home| format!("{home}/.local"));
+    take("PYTHONUSERBASE", places("PYTHONUSERBASE").or_else(home));
     all
 }
 
-/// Nothing is run as root that others can change, although the service itself does.
-fn only_roots(program: &Path, version: &str, environment: &[(String, String)]) -> Result<(), String> {
+/// Where the interpreter comes from, and what it loads by itself.
+fn places(program: &Path, version: &str, environment: &[(String, String)]) -> Vec<PathBuf> {
     let mut places = vec![program.to_owned()];
     if let Some(prefix) = program.parent().and_then(Path::parent) {
         places.push(prefix.join(format!("lib/python{version}/site-packages")));
+        // Debian's own.
+        places.push(prefix.join(format!("local/lib/python{version}/dist-packages")));
+        places.push(prefix.join("lib/python3/dist-packages"));
     }
-    let paths =
-        environment.iter().filter(|(name, _)| name == "PYTHONPATH").flat_map(|(_, value)| value.split(':'));
-    places.extend(paths.map(PathBuf::from));
-    match places.iter().find_map(|place| place.ancestors().find(|at| is_others(at))) {
-        None => Ok(()),
-        Some(place) => Err(format!(
-            "it runs as root, and others may write to {}: nothing of theirs is run as root",
-            place.display()
-        )),
-    }
+    let leads = ["LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE"];
+    let values = environment.iter().filter(|(name, _)| leads.contains(&name.as_str()));
+    places.extend(values.flat_map(|(_, value)| value.split([':', ';'])).map(PathBuf::from));
+    places
 }
 
-/// Whether others than root can change what is at a path, going by owner and mode. What is not there is nobody's; in a
-/// directory such as `/tmp` (sticky) nobody can replace what is root's.
-fn is_others(path: &Path) -> bool {
+/// Where others than root and the service's user can change what is at a path, going by owners and modes on the whole way
+/// there. With a place that belongs to others, as to those who install it, a service of theirs gets along, but not one
+/// of root's; and nobody with what anybody can make, as below `/tmp`.
+fn others(path: &Path, uid: u32, links: u32) -> Option<PathBuf> {
     const STICKY: u32 = 0o1000;
-    fs::metadata(path).is_ok_and(|it| {
-        let is_open = it.mode() & 0o022 != 0 && !(it.is_dir() && it.mode() & STICKY != 0);
-        it.uid() != 0 || is_open
+    let is_open = |dir: &Path| fs::metadata(dir).is_ok_and(|it| it.mode() & 0o002 != 0);
+    path.ancestors().find_map(|at| {
+        let parent = at.parent().unwrap_or(at);
+        let Ok(it) = fs::symlink_metadata(at) else {
+            return is_open(parent).then(|| parent.to_owned());
+        };
+        let target = it.is_symlink().then(|| fs::read_link(at).ok()).flatten();
+        let is_writable = it.mode() & if uid == 0 { 0o022 } else { 0o002 } != 0;
+        let is_anybodys = target.is_none() && is_writable && !(it.is_dir() && it.mode() & STICKY != 0);
+        let is_strangers = ![0, uid].contains(&it.uid()) && (uid == 0 || is_open(parent));
+        if is_anybodys || is_strangers || links == 0 {
+            return Some(at.to_owned());
+        }
+        others(&parent.join(target?), uid, links - 1)
     })
+}
+
+/// Whether a process finds there what this one does: it can have mounts of its own.
+fn is_seen_by(pid: i32, place: &Path) -> bool {
+    let of = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    let root = PathBuf::from(format!("/proc/{pid}/root"));
+    of(place) == of(&root.join(place.strip_prefix("/").unwrap_or(place)))
 }
 
 #[cfg(test)]
@@ -197,6 +241,22 @@ mod tests {
         assert!(why("/nonexistent/python3.11", "3.11").contains("start it anew first"));
         let borrowed = Process { caller_uid: 12_345, ..process("/usr/bin/python3.11", "x y") };
         assert!(of(&borrowed, "3.11", &[]).unwrap_err().contains("set-user-ID"));
+    }
+
+    #[test]
+    fn another_process_of_the_number_is_not_called_in_its_name() {
+        // A copy of this test by the name of an interpreter is what its process runs.
+        let dir = tempfile::tempdir().unwrap();
+        let python = dir.path().join("python3.11");
+        std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &python).unwrap();
+        let own = process(python.to_str().unwrap(), "x");
+        let why = |process: &Process| of(process, "3.11", &[]).err();
+        let later = Process { start_ticks: own.start_ticks + 1, ..own.clone() };
+        let once_of_another = Process { uid: 12_345, caller_uid: 12_345, ..own.clone() };
+        for other in [later, once_of_another] {
+            assert!(why(&other).is_some_and(|why| why.contains("another process")), "{:?}", why(&other));
+        }
+        assert!(!why(&own).is_some_and(|why| why.contains("another process")), "{:?}", why(&own));
     }
 
     #[test]
@@ -228,6 +288,7 @@ mod tests {
     fn only_what_decides_about_imports_is_taken_over() {
         let value = |name: &str| match name {
             "PYTHONPATH" => Some("lib::/opt/lib"),
+            "LD_LIBRARY_PATH" => Some("so:/opt/so"),
             "PYTHONOPTIMIZE" => Some("2"),
             "HOME" => Some("/home/app"),
             "PATH" => Some("/evil"),
@@ -236,6 +297,7 @@ mod tests {
         let all = environment(&process("/usr/bin/python3", "python3 app.py"), &value);
         let of = |name: &str| all.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         assert_eq!(of("PYTHONPATH"), Some("/srv/lib:/srv/:/opt/lib"));
+        assert_eq!(of("LD_LIBRARY_PATH"), Some("/srv/so:/opt/so"));
         assert_eq!((of("PYTHONOPTIMIZE"), of("PYTHONUSERBASE")), (Some("2"), Some("/home/app/.local")));
         assert_eq!(
             (of("PATH"), of("HOME"), of("VIRTUAL_ENV")),
@@ -246,15 +308,57 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_change_is_not_roots_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
+    fn what_others_can_change_is_found_on_the_whole_way() {
+        use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
         let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let own = nix::unistd::geteuid().as_raw();
         let mode = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
-        let is_roots = nix::unistd::geteuid().is_root();
-        for (bits, is) in [(0o755, !is_roots), (0o775, true), (0o757, true), (0o1777, !is_roots)] {
+        let is_others = |path: &Path, uid: u32| others(path, uid, LINKS).is_some();
+        for (bits, is) in [(0o755, false), (0o757, true), (0o1777, false)] {
             mode(bits);
-            assert_eq!(is_others(dir.path()), is, "{bits:o}");
+            assert_eq!(is_others(dir.path(), own), is, "{bits:o}");
         }
-        assert!(!is_others(&dir.path().join("nothing")));
+        mode(0o775);
+        assert_eq!(is_others(dir.path(), own), own == 0, "a group is a part of root's service alone");
+        mode(0o1777);
+        assert!(is_others(&path("nothing/lib"), own), "anybody can make it");
+        mode(0o755);
+        assert!(!is_others(&path("nothing/lib"), own));
+        symlink(path("loop"), path("loop")).unwrap();
+        assert!(is_others(&path("loop"), own));
+        if own != 0 {
+            return;
+        }
+        assert!(is_others(Path::new("/tmp/nothing-is-there"), 0));
+        fs::create_dir(path("theirs")).unwrap();
+        fs::create_dir(path("theirs/roots")).unwrap();
+        symlink("theirs/roots", path("link")).unwrap();
+        chown(path("theirs"), Some(12_345), None).unwrap();
+        assert!(is_others(&path("link"), 0), "they can put another one there");
+        assert!(!is_others(&path("link"), 12_345) && !is_others(&path("link"), 54_321));
+        mode(0o1777);
+        assert!(is_others(&path("link"), 54_321), "it may be somebody else's by now");
+    }
+
+    #[test]
+    fn all_that_an_interpreter_loads_by_itself_is_looked_at() {
+        let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let environment = [
+            set("PATH", "/p"),
+            set("LD_LIBRARY_PATH", "/a;/b"),
+            set("PYTHONPATH", "/c:/d"),
+            set("PYTHONUSERBASE", "/e"),
+            set("PYTHONHOME", "/f"),
+        ];
+        let all = places(Path::new("/v/bin/python"), "3.11", &environment);
+        let of_prefix = [
+            "lib/python3.11/site-packages",
+            "local/lib/python3.11/dist-packages",
+            "lib/python3/dist-packages",
+        ];
+        let prefix = of_prefix.map(|place| Path::new("/v").join(place));
+        assert_eq!((&all[0], &all[1..4]), (&PathBuf::from("/v/bin/python"), &prefix[..]));
+        assert_eq!(all[4..], ["/a", "/b", "/c", "/d", "/e", "/f"].map(PathBuf::from));
     }
 }
