@@ -17,7 +17,8 @@ def tell(text):
     os.write(told, ("\n%s\n" % text).encode("utf-8", "replace"))
 
 
-for word in sys.argv[1:]:
+words, sys.argv[1:] = sys.argv[1:], []  # packages can read flags there
+for word in words:
     module, *names = word.split(" ")
     try:
         __import__(module, None, None, names)

@@ -51,32 +51,44 @@ pub enum Script<'a> {
 /// What an interpreter was told to run: the first argument that is no flag, or what `-m` names.
 #[must_use]
 pub fn script(arguments: &[String]) -> Script<'_> {
-    let mut rest = arguments.iter().skip(1).map(String::as_str);
-    while let Some(argument) = rest.next() {
-        match argument {
-            "-m" => return rest.next().map_or(Script::Text, Script::Module),
-            "-c" | "-e" | "-" => return Script::Text,
-            // Flags of Python that take a value.
-            "-W" | "-X" | "-Q" | "--check-hash-based-pycs" => drop(rest.next()),
-            flag if flag.starts_with("-m") && flag.len() > 2 && !flag.starts_with("--") => {
-                return Script::Module(&flag[2..]);
-            }
-            flag if flag.starts_with('-') => {}
-            file => return Script::File(file),
-        }
-    }
-    Script::Text
+    read(arguments).1
 }
 
-/// Whether `-B` is among the flags before the script.
+/// Whether a flag such as `-B` is among those before the script.
 #[must_use]
 pub fn has_flag(arguments: &[String], letter: char) -> bool {
-    let flags = arguments.iter().skip(1).take_while(|argument| {
-        argument.starts_with('-')
-            && !matches!(argument.as_str(), "-" | "-c" | "-m")
-            && !argument.starts_with("--")
-    });
-    flags.filter(|flag| !flag.starts_with("-W") && !flag.starts_with("-X")).any(|flag| flag.contains(letter))
+    read(arguments).0.contains(letter)
+}
+
+/// The letters of the flags, and what comes behind them.
+fn read(arguments: &[String]) -> (String, Script<'_>) {
+    let mut letters = String::new();
+    let mut rest = arguments.iter().skip(1).map(String::as_str);
+    while let Some(argument) = rest.next() {
+        let Some(flags) = argument.strip_prefix('-') else { return (letters, Script::File(argument)) };
+        match flags {
+            "" | "e" => break,
+            "-check-hash-based-pycs" => drop(rest.next()),
+            long if long.starts_with('-') => {}
+            _ => {
+                // What takes a value takes the rest of the word, or the next one.
+                let valued = flags.find(['c', 'm', 'W', 'X', 'Q']);
+                letters.push_str(&flags[..valued.unwrap_or(flags.len())]);
+                let Some(at) = valued else { continue };
+                let value = Some(&flags[at + 1..]).filter(|value| !value.is_empty());
+                match &flags[at..=at] {
+                    "c" => break,
+                    "m" => match value.or_else(|| rest.next()) {
+                        Some(module) => return (letters, Script::Module(module)),
+                        None => break,
+                    },
+                    _ if value.is_none() => drop(rest.next()),
+                    _ => {}
+                }
+            }
+        }
+    }
+    (letters, Script::Text)
 }
 
 /// The name that people know a process by: its script or module, else its program, else what the kernel calls it.
@@ -164,6 +176,11 @@ mod tests {
     fn flags_that_take_values_hide_no_script() {
         assert_eq!(script(&words("python -W ignore -B a.py")), Script::File("a.py"));
         assert_eq!(script(&words("python -mpip")), Script::Module("pip"));
+        assert_eq!(script(&words("python -um app")), Script::Module("app"));
+        assert_eq!(script(&words("python -X dev -Wignore -Ic pass")), Script::Text);
+        assert!(
+            has_flag(&words("python -X dev -Im app"), 'I') && !has_flag(&words("python -Xdev a.py"), 'e')
+        );
         assert_eq!(script(&words("python")), Script::Text);
         assert!(has_flag(&words("python -uB a.py"), 'B') && !has_flag(&words("python a.py -B"), 'B'));
         assert!(!has_flag(&words("python -Wignore:B a.py"), 'B'));

@@ -313,12 +313,17 @@ fn a_package_that_ends_its_interpreter_or_starts_others_does_no_harm() {
 
 #[test]
 fn a_package_that_says_much_or_goes_on_in_a_thread_is_weighed() {
-    let noisy = "import os, sys, threading, time\nif sys.argv[0] == '-c':\n    os.write(2, b'no end of line')\n    threading.Thread(target=time.sleep, args=[600]).start()\n    os.close(2)\n";
+    let noisy = "import os, sys, threading, time\nif sys.argv[0] == '-c':\n    if sys.argv[1:]:\n        raise SystemExit('no such flag')\n    os.write(2, b'no end of line')\n    threading.Thread(target=time.sleep, args=[600]).start()\n    os.close(2)\n";
     let main = format!("import noisy, heavy\n{SLEEP}");
     let one = service(&[("service.py", &main), ("site-packages/noisy.py", noisy)], &[]);
     let audit = one.audit(&FLAGS);
     assert!(near(&package(&audit, "heavy")["memory_bytes"], 25), "{}", audit.all);
     assert_ne!(package(&audit, "noisy"), &Value::Null, "{}", audit.all);
+    assert_eq!(
+        audit.service["imports"]["failed"],
+        serde_json::json!([]),
+        "words for us are none for a package"
+    );
 }
 
 /// Whether the process whose number is in a file has ended.

@@ -13,6 +13,7 @@ mod watch;
 mod write;
 
 use jiff::Timestamp;
+use unicode_width::UnicodeWidthChar as _;
 
 use crate::audit::{Finding, findings, services};
 use crate::exit;
@@ -36,23 +37,22 @@ const WIDTH: u16 = 110;
 pub(super) fn run(args: &args::Audit, screen: &mut Screen) -> Done {
     let wish = Wish { window_ms: args.window_ms, is_touched: args.touch, service: args.service.as_deref() };
     args.write.as_deref().map_or(Ok(()), write::may_write)?;
-    let has_terminal = screen.err_look.width.is_some();
-    let mut seen = watch::look(wish, |passed| progress(passed, args.window_ms, has_terminal, screen))
+    let mut seen = watch::look(wish, |passed| progress(passed, args.window_ms, screen))
         .map_err(|error| Failure::system("the processes of this host can't be looked at", &error))?;
-    fleeting("", has_terminal, screen);
+    fleeting("", screen);
     if let Some(word) = args.service.as_ref().filter(|_| seen.wanted.is_empty()) {
         return Err(nothing(word, seen.hidden));
     }
     let weighed = if args.imports {
         imports::weigh(&mut seen, |name, at, all| {
             let told = format!("importing what {} imports, {at} of {all}", figures::one_line(name));
-            fleeting(&told, has_terminal, screen);
+            fleeting(&told, screen);
         })
         .map(Some)?
     } else {
         None
     };
-    fleeting("", has_terminal, screen);
+    fleeting("", screen);
     let now = Timestamp::now();
     let now_ms = now.as_millisecond();
     let mut earlier = earlier::Earlier::open(args.state.as_deref());
@@ -98,18 +98,24 @@ fn judge(seen: &Seen, now_ms: i64) -> Vec<Judged<'_>> {
 }
 
 /// Shows on a terminal how far the window is.
-fn progress(passed_ms: u64, window_ms: u64, has_terminal: bool, screen: &mut Screen) {
+fn progress(passed_ms: u64, window_ms: u64, screen: &mut Screen) {
     let left = window_ms.saturating_sub(passed_ms).div_ceil(1000);
-    fleeting(&format!("looking at what the processes do: {left} s left"), has_terminal, screen);
+    fleeting(&format!("looking at what the processes do: {left} s left"), screen);
 }
 
-/// Shows on a terminal a line that the next one takes the place of.
-fn fleeting(text: &str, has_terminal: bool, screen: &mut Screen) {
-    if has_terminal {
-        // Nobody needs to know that it can't be shown.
-        let _ = write!(screen.err, "\r\u{1b}[K{text}");
-        let _ = screen.err.flush();
-    }
+/// Shows on a terminal a line that the next one takes the place of, which it can of a single one.
+fn fleeting(text: &str, screen: &mut Screen) {
+    let Some(width) = screen.err_look.width else { return };
+    let mut room = usize::from(width).saturating_sub(1);
+    let fits = |c: &char| {
+        let left = room.checked_sub(c.width().unwrap_or(0));
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    let shown: String = text.chars().take_while(fits).collect();
+    // Nobody needs to know that it can't be shown.
+    let _ = write!(screen.err, "\r\u{1b}[K{shown}");
+    let _ = screen.err.flush();
 }
 
 fn print(args: &args::Audit, seen: &Seen, judged: &[Judged<'_>], screen: &mut Screen) -> Result<(), Failure> {
@@ -232,5 +238,26 @@ fn notes(
         Ok(_) if screen.err_look.width.is_none() => Ok(()),
         Ok(path) => screen.remark(QUIET, &format!("figures for the next audit: {}", path.display())),
         Err(why) => screen.remark(NOTICE, &why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::screen::Look;
+    use super::*;
+
+    #[test]
+    fn what_is_fleeting_takes_one_line_however_narrow() {
+        let shown = |width| {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let err_look = Look { width, ..Look::PLAIN };
+            let mut screen = Screen { out: &mut out, err: &mut err, look: Look::PLAIN, err_look };
+            fleeting("abc漢字", &mut screen);
+            String::from_utf8(err).unwrap()
+        };
+        assert_eq!(shown(None), "");
+        assert_eq!(shown(Some(80)), "\r\u{1b}[Kabc漢字");
+        assert_eq!(shown(Some(7)), "\r\u{1b}[Kabc漢");
+        assert_eq!(shown(Some(0)), "\r\u{1b}[K");
     }
 }

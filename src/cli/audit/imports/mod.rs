@@ -140,7 +140,8 @@ fn found(process: &Process, interpreter: &Interpreter, signals: &Signals) -> Res
         program::Script::File(file) => ("file", cwd.join(file).display().to_string()),
         program::Script::Module(module) => ("module", module.to_owned()),
         program::Script::Text => {
-            let text = arguments.iter().skip_while(|word| *word != "-c").nth(1);
+            let text =
+                arguments.iter().skip_while(|word| !(word.starts_with('-') && word.ends_with('c'))).nth(1);
             text.map_or_else(|| ("unknown", String::new()), |text| ("text", text.clone()))
         }
     };
