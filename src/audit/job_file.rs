@@ -6,6 +6,7 @@ use crate::learn::suggest;
 use crate::limits;
 use crate::problem::hints::quoted;
 use crate::problem::one_line;
+use crate::sys::processes::Environment;
 use crate::sys::processes::asleep::Asleep;
 
 use super::place::Place;
@@ -20,6 +21,8 @@ pub struct Besides<'a> {
     pub job: &'a str,
     /// The user that it is to run as; none for ebbd's own.
     pub user: Option<&'a str>,
+    /// The group to go with it; none for that user's own.
+    pub group: Option<&'a str>,
     /// The interval that it was seen to wake at.
     pub rhythm: Option<Rhythm>,
     /// The sleep that it was in, where that is longer than what was looked for.
@@ -31,12 +34,14 @@ pub struct Besides<'a> {
 }
 
 /// Names that a session or a service manager sets: ebb sets its own, or they mean nothing to a job.
-const USUAL: [&str; 22] = [
+const USUAL: [&str; 23] = [
     "_",
     "COLORTERM",
     "COLUMNS",
     "HOME",
     "HOSTNAME",
+    // What podman and systemd set in a container: the engine's name.
+    "container",
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "LINES",
@@ -61,7 +66,9 @@ const USUAL_BEGINNINGS: [&str; 5] = ["LC_", "LISTEN_", "NOTIFY_", "SSH_", "XDG_"
 /// `taken` says which are given away.
 #[must_use]
 pub fn name(service: &Service<'_>, taken: impl Fn(&str) -> bool) -> String {
-    let bare = service.name.strip_suffix(".service").unwrap_or(&service.name);
+    let of_container = service.container.as_ref().and_then(|it| it.unit_name().or(it.name.as_deref()));
+    let called = of_container.unwrap_or(&service.name);
+    let bare = called.strip_suffix(".service").unwrap_or(called);
     let bare =
         [".py", ".rb", ".js", ".pl", ".sh"].iter().find_map(|end| bare.strip_suffix(end)).unwrap_or(bare);
     let fit = |c: char| {
@@ -89,8 +96,10 @@ pub fn text(service: &Service<'_>, besides: &Besides<'_>) -> String {
     if let Kind::Placed(Place::Container { .. }) = service.kind {
         text += "# It runs in a container: command, directory and user are those within it, so this file belongs there, to an\n\
                  # ebbd that is its first process (docs/containers.md).\n";
-        // Its names of users are its own, and without one the job would be root's there.
-        if service.main().process.uid != 0 {
+        // Its users are its own, and without one the job would be root's there.
+        let process = &service.main().process;
+        if besides.user.is_none() && process.uid_map.inside(process.caller_uid) != Some(0) && process.uid != 0
+        {
             text += &format!(
                 "# It acts as uid {} of this host: say here who that is in the container, or the job gets ebbd's own user.\n\
                  # user = \"\"\n",
@@ -108,8 +117,11 @@ pub fn text(service: &Service<'_>, besides: &Besides<'_>) -> String {
     if let Some(user) = besides.user {
         text += &format!("user = {}\n", quoted(user));
     }
+    if let Some(group) = besides.group {
+        text += &format!("group = {}\n", quoted(group));
+    }
     text += &when(besides);
-    text += &environment(&process.environment.names, job);
+    text += &environment(&process.environment, job);
     let peak = service.peak_rss();
     let max = Bytes(suggest::written_size(suggest::above(peak)).min(limits::SIZE_MAX));
     text += &format!(
@@ -199,13 +211,18 @@ fn even(ms: u64) -> u64 {
     fits.unwrap_or_else(|| rounded(1_000))
 }
 
-fn environment(names: &[String], job: &str) -> String {
+fn environment(environment: &Environment, job: &str) -> String {
+    if environment.is_hidden {
+        return "# What was set in its environment is hidden from who wrote this: root can see the names.\n"
+            .to_owned();
+    }
     let is_usual = |name: &str| {
         USUAL.contains(&name)
             || USUAL_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
             || name.starts_with("LANG")
     };
-    let own: Vec<String> = names.iter().filter(|name| !is_usual(name)).map(|name| one_line(name)).collect();
+    let own: Vec<String> =
+        environment.names.iter().filter(|name| !is_usual(name)).map(|name| one_line(name)).collect();
     if own.is_empty() {
         return String::new();
     }
@@ -251,10 +268,12 @@ mod tests {
     use crate::audit::Watched;
     use crate::audit::testing::{Seen, first};
     use crate::job::{TestHost, check_text};
+    use crate::sys::processes::IdMap;
 
     const BESIDES: Besides<'_> = Besides {
         job: "indexer",
         user: Some("www-data"),
+        group: None,
         rhythm: None,
         asleep: None,
         window_ms: 60_000,
@@ -280,7 +299,7 @@ mod tests {
         let rhythm = Some(Rhythm { every_ms: 14_600, wakes: 4 });
         let text = written(&Besides { rhythm, ..BESIDES }, |one| {
             one.process.environment.names =
-                ["API_TOKEN", "HOME", "LC_ALL", "DSN"].map(str::to_owned).to_vec();
+                ["API_TOKEN", "HOME", "LC_ALL", "DSN", "container"].map(str::to_owned).to_vec();
         });
         for line in [
             "command = [\"/srv/venv/bin/python\", \"/srv/indexer.py\"]",
@@ -343,6 +362,46 @@ mod tests {
         };
         assert!(text(33).contains("# It acts as uid 33 ") && text(33).contains("\n# user = \"\"\n"));
         assert!(!text(0).contains("# user ="));
+        let known = Besides { user: Some("1000"), group: Some("root"), ..BESIDES };
+        let text = written(&known, |one| {
+            one.cgroup(&format!("/docker/{id}")).process.uid = 101_499;
+        });
+        assert!(
+            text.contains("\nuser = \"1000\"\ngroup = \"root\"\n") && !text.contains("# user ="),
+            "{text}"
+        );
+        // An ordinary user's container has its own numbers: its root is that user.
+        let text = written(&Besides { user: None, ..BESIDES }, |one| {
+            let process = &mut one.cgroup(&format!("/docker/{id}")).process;
+            (process.uid, process.caller_uid, process.uid_map) = (1000, 1000, IdMap::read("0 1000 1"));
+        });
+        assert!(!text.contains("# user ="), "{text}");
+    }
+
+    #[test]
+    fn an_environment_that_is_hidden_is_no_empty_one() {
+        let text = written(&BESIDES, |one| one.process.environment.is_hidden = true);
+        assert!(text.contains("# What was set in its environment is hidden"), "{text}");
+    }
+
+    #[test]
+    fn a_container_gives_its_job_the_name_that_people_gave_it() {
+        let id = "4f1c6a0a8a5d4c6c9b1e2f3a4b5c6d7e8f901a2b3c4d5e6f708192a3b4c5d6e7";
+        let name_of = |conmon: &str| {
+            let mut seen = Seen::default();
+            seen.add(10, 1, "/usr/bin/conmon", &format!("conmon -c {id} -u {id} -n systemd-x"))
+                .cgroup(conmon);
+            seen.add(11, 10, "/usr/bin/python3", "python3 x.py")
+                .cgroup(&format!("/libpod-{id}.scope"))
+                .mib(1);
+            name(&first(&seen.host()), |_| false)
+        };
+        assert_eq!(name_of("/"), "systemd-x");
+        assert_eq!(
+            name_of("/system.slice/indexer.service"),
+            "indexer",
+            "the unit's, which is what people start"
+        );
     }
 
     #[test]

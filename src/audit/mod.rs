@@ -3,7 +3,9 @@
 //!
 //! It can't see whether a service holds state that matters, so it names candidates and gives its evidence in figures.
 
+pub mod container;
 mod finding;
+mod helpers;
 mod imports;
 pub mod job_file;
 pub mod libraries;

@@ -16,6 +16,9 @@ pub enum Place {
         engine: &'static str,
         /// Its id in full, or its name.
         id: String,
+        /// The uid of the user whose engine runs it; none where that is root. Who can make control groups of their own can give
+        /// them any name, also that of another's container.
+        of_user: Option<String>,
     },
     /// Neither: a login, a shell, what was started by hand, or a host without either.
     Nothing,
@@ -35,8 +38,13 @@ pub fn of(path: &str, own: &str) -> Place {
 fn unit(path: &str) -> Option<Place> {
     let parts: Vec<&str> = path.split('/').collect();
     let name = parts.iter().rev().find(|part| part.ends_with(".service") && !part.starts_with("user@"))?;
-    let manager = parts.iter().find_map(|part| part.strip_prefix("user@")?.strip_suffix(".service"));
-    Some(Place::Unit { name: unescaped(name), of_user: manager.map(str::to_owned) })
+    Some(Place::Unit { name: unescaped(name), of_user: manager(path).map(str::to_owned) })
+}
+
+/// The uid whose service manager a control group is below; none for the system's.
+#[must_use]
+pub fn manager(path: &str) -> Option<&str> {
+    path.split('/').find_map(|part| part.strip_prefix("user@")?.strip_suffix(".service"))
 }
 
 fn container(path: &str) -> Option<Place> {
@@ -52,7 +60,8 @@ fn container(path: &str) -> Option<Place> {
         let bare = part.strip_suffix(".scope").unwrap_or(part);
         let (engine, id) = match bare.rsplit_once('-') {
             Some(("docker", id)) => ("docker", id),
-            Some(("libpod", id)) => ("podman", id),
+            // `libpod-payload`: what a quadlet's unit holds, beside podman's monitor (`--cgroups=split`).
+            Some(("libpod" | "libpod-payload", id)) => ("podman", id),
             Some(("cri-containerd" | "crio", id)) => ("kubernetes", id),
             Some(_) => return None,
             None if at > 0 && parts[at - 1] == "docker" => ("docker", bare),
@@ -64,7 +73,9 @@ fn container(path: &str) -> Option<Place> {
     });
     let (engine, id) = named?;
     let engine = if is_pod { "kubernetes" } else { engine };
-    Some(Place::Container { engine, id })
+    // Root's engine has no need of root's own service manager.
+    let of_user = manager(path).filter(|uid| *uid != "0").map(str::to_owned);
+    Some(Place::Container { engine, id, of_user })
 }
 
 /// Names of control groups that the kernel could take for its own files have a `_` in front (systemd.unit(5)'s `\x2d`
@@ -83,7 +94,10 @@ mod tests {
         match of(path, "/user.slice/user-0.slice/session-1.scope") {
             Place::Unit { name, of_user: None } => name,
             Place::Unit { name, of_user: Some(user) } => format!("{name} of {user}"),
-            Place::Container { engine, id } => format!("{engine} {}", &id[..id.len().min(12)]),
+            Place::Container { engine, id, of_user } => {
+                let of = of_user.map_or_else(String::new, |user| format!(" of {user}"));
+                format!("{engine} {}{of}", &id[..id.len().min(12)])
+            }
             Place::Nothing => "nothing".to_owned(),
         }
     }
@@ -116,6 +130,8 @@ mod tests {
             (format!("/system.slice/docker-{ID}.scope"), "docker"),
             (format!("/machine.slice/libpod-{ID}.scope/container"), "podman"),
             (format!("/libpod_parent/libpod-{ID}"), "podman"),
+            (format!("/machine.slice/machine-libpod_pod_{ID}.slice/libpod-{ID}.scope/container"), "podman"),
+            (format!("/system.slice/indexer.service/libpod-payload-{ID}"), "podman"),
             (format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope"), "kubernetes"),
             (format!("/kubepods/burstable/pod42/{ID}"), "kubernetes"),
             (format!("/docker/{ID}/system.slice/nginx.service"), "docker"),
@@ -123,10 +139,18 @@ mod tests {
         ] {
             assert_eq!(name(&path), format!("{engine} {}", &ID[..12]), "{path}");
         }
+        for (user, of) in [("1000", " of 1000"), ("0", "")] {
+            let user = format!("/user.slice/user-{user}.slice/user@{user}.service/user.slice");
+            let path = format!("{user}/libpod-{ID}.scope/container");
+            assert_eq!(name(&path), format!("podman {}{of}", &ID[..12]));
+        }
         assert_eq!(name("/lxc.payload.web/system.slice/nginx.service"), "lxc web");
         assert_eq!(name("/lxc/web"), "lxc web");
         assert_eq!(name("/lxc"), "nothing");
         assert_eq!(name("/docker/abc"), "nothing");
+        // Podman's monitors, which are in no container.
+        assert_eq!(name(&format!("/machine.slice/libpod-conmon-{ID}.scope")), "nothing");
+        assert_eq!(name("/system.slice/indexer.service/runtime"), "indexer.service");
     }
 
     #[test]

@@ -37,6 +37,14 @@ pub fn interpreter(exe: &Path) -> Option<Interpreter> {
     }
 }
 
+/// Whether a program is there to run another one: a shell, or what containers have as their first process (`--init`).
+#[must_use]
+pub fn runs_others(exe: &Path) -> bool {
+    const FIRST: [&str; 6] = ["catatonit", "docker-init", "dumb-init", "podman-init", "tini", "tini-static"];
+    interpreter(exe) == Some(Interpreter::Shell)
+        || exe.file_name().and_then(|name| name.to_str()).is_some_and(|name| FIRST.contains(&name))
+}
+
 /// What an interpreter was told to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Script<'a> {

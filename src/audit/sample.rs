@@ -1,5 +1,6 @@
 //! What an audit has seen: each process at the end of a window, and how it got there. Plain facts, no judgement.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::sys::processes::Process;
@@ -7,6 +8,7 @@ use crate::sys::processes::asleep::Asleep;
 use crate::sys::processes::memory::Memory;
 use crate::sys::processes::pulse::Pulse;
 
+use super::container::Container;
 use super::imports::Imports;
 use super::libraries::Library;
 use super::remembered::Point;
@@ -20,6 +22,8 @@ pub struct Observation {
     pub is_touched: bool,
     /// All that was there from beginning to end.
     pub processes: Vec<Watched>,
+    /// What root's Docker has on disk of its containers, by their ids.
+    pub containers: HashMap<String, Container>,
     /// The control group of who looks: what is in the same container is told apart by its processes.
     pub own_cgroup: String,
 }

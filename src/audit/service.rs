@@ -1,11 +1,13 @@
 //! Which processes are one service: those of one systemd unit, of one container, else of one process tree. Finds nothing
 //! wrong with any of them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
+use super::container::Container;
+use super::helpers::{self, ByPid};
 use super::imports::Imports;
 use super::place::{self, Place};
-use super::program::{self, Interpreter};
+use super::program;
 use super::{Observation, Watched};
 use crate::limits;
 
@@ -27,6 +29,8 @@ pub struct Service<'a> {
     pub name: String,
     /// Its processes, the oldest first; there is at least one.
     pub members: Vec<&'a Watched>,
+    /// What is known of it where it is a container.
+    pub container: Option<Container>,
     /// Whether processes of other services are children of its own: it is what starts them.
     pub starts_others: bool,
 }
@@ -34,13 +38,16 @@ pub struct Service<'a> {
 /// All services, the one that holds most first.
 #[must_use]
 pub fn services(seen: &Observation) -> Vec<Service<'_>> {
-    let by_pid: HashMap<i32, &Watched> = seen.processes.iter().map(|one| (one.process.pid, one)).collect();
-    let place_of = |one: &Watched| place::of(&one.process.cgroup, &seen.own_cgroup);
+    let by_pid: ByPid<'_> = seen.processes.iter().map(|one| (one.process.pid, one)).collect();
+    let placed: Vec<(&Watched, Place)> =
+        seen.processes.iter().map(|one| (one, place_of(one, seen, &by_pid))).collect();
+    let is_placed: HashSet<i32> =
+        placed.iter().filter(|(_, place)| *place != Place::Nothing).map(|(one, _)| one.process.pid).collect();
     let mut groups: BTreeMap<Kind, Vec<&Watched>> = BTreeMap::new();
-    for one in &seen.processes {
-        let kind = match place_of(one) {
-            Place::Nothing => Kind::Tree(head(one, &by_pid, &place_of).process.pid),
-            place => Kind::Placed(place),
+    for (one, place) in &placed {
+        let kind = match place {
+            Place::Nothing => Kind::Tree(head(one, &by_pid, &is_placed).process.pid),
+            place => Kind::Placed(place.clone()),
         };
         groups.entry(kind).or_default().push(one);
     }
@@ -49,13 +56,30 @@ pub fn services(seen: &Observation) -> Vec<Service<'_>> {
     for (kind, mut members) in groups {
         members.sort_by_key(|one| (one.process.start_ticks, one.process.pid));
         let starts_others = members.iter().any(|one| starters.contains(&one.process.pid));
-        let mut service = Service { kind, name: String::new(), members, starts_others };
+        let mut service = Service { kind, name: String::new(), members, container: None, starts_others };
+        if let Kind::Placed(Place::Container { id, of_user, .. }) = &service.kind {
+            let which = (id.as_str(), of_user.as_deref());
+            let known = seen.containers.get(id).filter(|_| of_user.is_none());
+            service.container = Some(helpers::tell(which, &service.members, known, &placed, &by_pid));
+        }
         service.name = service.called();
         services.push(service);
     }
     services
         .sort_by(|a, b| (b.pss() + b.swap()).cmp(&(a.pss() + a.swap())).then_with(|| a.name.cmp(&b.name)));
     services
+}
+
+/// The place of a process, by its control group; where that does not tell of a container, by whom its engine knows or watches.
+fn place_of(one: &Watched, seen: &Observation, by_pid: &ByPid<'_>) -> Place {
+    let place = place::of(&one.process.cgroup, &seen.own_cgroup);
+    match place {
+        Place::Container { engine: "container", id, of_user: None } if seen.containers.contains_key(&id) => {
+            Place::Container { engine: "docker", id, of_user: None }
+        }
+        Place::Container { engine, .. } if engine != "container" => place,
+        place => helpers::watched_by_parents(one, by_pid).unwrap_or(place),
+    }
 }
 
 /// The processes that have children in another service.
@@ -70,11 +94,7 @@ fn starters(groups: &BTreeMap<Kind, Vec<&Watched>>) -> HashSet<i32> {
 
 /// The topmost process of a tree. A child belongs to its parent where both are of one process group, or of one program
 /// that is no interpreter: PostgreSQL gives each of its processes a session, a supervisor each of its services a group.
-fn head<'a>(
-    one: &'a Watched,
-    by_pid: &HashMap<i32, &'a Watched>,
-    place_of: &impl Fn(&Watched) -> Place,
-) -> &'a Watched {
+fn head<'a>(one: &'a Watched, by_pid: &ByPid<'a>, is_placed: &HashSet<i32>) -> &'a Watched {
     let mut at = one;
     while let Some(parent) = by_pid.get(&at.process.ppid) {
         let (child, parent) = (&at.process, *parent);
@@ -86,7 +106,7 @@ fn head<'a>(
             && child.exe.as_deref().and_then(program::interpreter).is_none();
         let belongs = above.pid != 1
             && is_older
-            && place_of(parent) == Place::Nothing
+            && !is_placed.contains(&above.pid)
             && (child.pgrp == above.pgrp || is_same_program);
         if !belongs {
             break;
@@ -104,15 +124,14 @@ pub(super) fn rests(members: &[&Watched], window_ms: u64, cpu_milli: u64) -> boo
 }
 
 impl<'a> Service<'a> {
-    /// The process that it is about: the oldest whose parent is not of it; where that is a shell, what it runs.
+    /// The process that it is about: the oldest whose parent is not of it; where that is a shell or the first process of a
+    /// container that does nothing itself, what it runs.
     #[must_use]
     pub fn main(&self) -> &'a Watched {
         let pids: HashSet<i32> = self.members.iter().map(|one| one.process.pid).collect();
         let first =
             self.members.iter().find(|one| !pids.contains(&one.process.ppid)).unwrap_or(&self.members[0]);
-        let is_shell = |one: &Watched| {
-            one.process.exe.as_deref().and_then(program::interpreter) == Some(Interpreter::Shell)
-        };
+        let is_shell = |one: &Watched| one.process.exe.as_deref().is_some_and(program::runs_others);
         let others = self.members.iter().filter(|one| !is_shell(one));
         let largest = others.max_by_key(|one| one.memory.uss);
         if is_shell(first) { largest.unwrap_or(first) } else { first }
@@ -121,8 +140,10 @@ impl<'a> Service<'a> {
     fn called(&self) -> String {
         match &self.kind {
             Kind::Placed(Place::Unit { name, .. }) => name.clone(),
-            Kind::Placed(Place::Container { engine, id }) => {
-                format!("{engine} {}", id.get(..12).filter(|_| id.len() == 64).unwrap_or(id))
+            Kind::Placed(Place::Container { engine, id, .. }) => {
+                let name = self.container.as_ref().and_then(|it| it.name.as_deref());
+                let short = || id.get(..12).filter(|_| id.len() == 64).unwrap_or(id);
+                format!("{engine} {}", name.unwrap_or_else(short))
             }
             Kind::Placed(Place::Nothing) | Kind::Tree(_) => {
                 let main = &self.main().process;
@@ -238,6 +259,12 @@ impl<'a> Service<'a> {
         self.members.iter().map(|one| one.age_ms).max().unwrap_or(0)
     }
 
+    /// Whether it is there for containers alone: what waits in a unit for one, or carries its packets.
+    #[must_use]
+    pub fn serves_containers(&self) -> bool {
+        self.members.iter().all(|one| helpers::is_helper(&one.process))
+    }
+
     /// Whether ebbd started it: a run of a job already.
     #[must_use]
     pub fn is_run(&self) -> bool {
@@ -314,6 +341,17 @@ mod tests {
         seen.add(10, 1, "/usr/bin/dash", "sh /srv/start.sh").group(10);
         seen.add(11, 10, "/usr/bin/python3", "python3 -m indexer").group(10).mib(50);
         assert_eq!(told(&seen.host()), [("indexer".into(), vec![10, 11])]);
+    }
+
+    #[test]
+    fn a_container_is_about_what_its_first_process_runs() {
+        for first in ["/run/podman-init", "/sbin/docker-init", "/usr/bin/tini", "/catatonit"] {
+            let mut seen = Seen::default();
+            seen.add(10, 1, first, "init -- sh -c indexer.sh").cgroup("/lxc/web");
+            seen.add(11, 10, "/usr/bin/dash", "sh -c indexer.sh").cgroup("/lxc/web");
+            seen.add(12, 11, "/usr/bin/python3", "python3 indexer.py").cgroup("/lxc/web").mib(70);
+            assert_eq!(super::super::testing::first(&seen.host()).main().process.pid, 12, "{first}");
+        }
     }
 
     #[test]

@@ -26,7 +26,18 @@ impl Seen {
             if is_title { vec![line.to_owned()] } else { line.split(' ').map(str::to_owned).collect() };
         one.quiet(self.0.window_ms);
         self.0.processes.push(one);
+        self.last()
+    }
+
+    pub(super) fn last(&mut self) -> &mut Watched {
         self.0.processes.last_mut().unwrap()
+    }
+
+    /// Puts another part into the paths of all control groups.
+    pub(super) fn everywhere(&mut self, part: &str, by: &str) {
+        for one in &mut self.0.processes {
+            one.process.cgroup = one.process.cgroup.replace(part, by);
+        }
     }
 
     pub(super) fn host(self) -> Observation {

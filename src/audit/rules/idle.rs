@@ -19,7 +19,10 @@ pub(super) fn find(service: &Service<'_>, window: Window) -> Option<Finding> {
     let rhythm = rhythm(service);
     let allowed = if rhythm.is_some() { limits::AUDIT_CALM_MILLI } else { limits::AUDIT_IDLE_MILLI };
     let used_milli = window.is_touched.then(|| service.used_milli());
-    let is_needed = !service.listens().is_empty() || service.starts_others || service.is_run();
+    let is_needed = !service.listens().is_empty()
+        || service.starts_others
+        || service.is_run()
+        || service.serves_containers();
     let is_attended = service.members.iter().any(|one| one.process.has_terminal || one.process.pid == 1);
     let all_milli = cpu_milli + service.children_milli(window.ms);
     let rests = all_milli <= allowed && service.rests(window.ms, allowed);
@@ -211,6 +214,22 @@ mod tests {
         )
         .unwrap();
         assert!(matches!(finding.evidence, Evidence::ResidentIdle { used_milli: Some(Share(10)), .. }));
+    }
+
+    #[test]
+    fn what_is_there_for_containers_is_no_job() {
+        for (exe, cgroup) in [
+            (
+                "/usr/bin/pasta.avx2",
+                "/user.slice/user-1000.slice/user@1000.service/user.slice/podman-9.scope",
+            ),
+            ("/usr/bin/docker", "/system.slice/indexer.service"),
+        ] {
+            let helper = |one: &mut Watched| {
+                one.cgroup(cgroup).process.exe = Some(exe.into());
+            };
+            assert_eq!(confidence(helper), None, "{exe}");
+        }
     }
 
     #[test]

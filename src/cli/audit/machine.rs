@@ -37,6 +37,11 @@ struct Service<'a> {
     of: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     container_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container_name: Option<&'a str>,
+    /// The unit that starts a container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_by: Option<&'a str>,
     main_pid: i32,
     pids: Vec<i32>,
     pss_bytes: u64,
@@ -103,7 +108,7 @@ fn service<'a>(
     let it = &one.service;
     let (kind, of, container_id) = match &it.kind {
         Kind::Placed(Place::Unit { of_user, .. }) => ("unit", of_user.as_deref(), None),
-        Kind::Placed(Place::Container { engine, id }) => ("container", Some(*engine), Some(id.as_str())),
+        Kind::Placed(Place::Container { engine, id, .. }) => ("container", Some(*engine), Some(id.as_str())),
         Kind::Placed(Place::Nothing) | Kind::Tree(_) => ("tree", None, None),
     };
     Service {
@@ -111,6 +116,8 @@ fn service<'a>(
         kind,
         of,
         container_id,
+        container_name: it.container.as_ref().and_then(|container| container.name.as_deref()),
+        started_by: it.container.as_ref().and_then(|container| container.unit_name()),
         main_pid: it.main().process.pid,
         pids: it.members.iter().map(|member| member.process.pid).collect(),
         pss_bytes: it.pss(),

@@ -31,13 +31,18 @@ pub(super) fn look(process: &Process, mapped: &[Mapped]) -> Option<Python> {
     let sources = program::source_dir(&process.arguments, process.cwd.as_deref());
     let sources = sources.filter(|dir| dir.parent().is_some());
     let here =
-        Files { root: PathBuf::from(format!("/proc/{}/root", process.pid)), version, uid: process.uid };
+        Files { root: PathBuf::from(format!("/proc/{}/root", process.pid)), version, uid: writer(process) };
     Some(Python {
         version: version.to_owned(),
         orms_in_sources: here.orms(process, mapped, sources.as_deref()),
         cache: here.cache(process, mapped, sources.as_deref()),
         imports: None,
     })
+}
+
+/// The user that a process writes files as: the root of a container may, whoever that is here.
+fn writer(process: &Process) -> u32 {
+    if process.uid_map.inside(process.uid) == Some(0) { 0 } else { process.uid }
 }
 
 /// The file system of one Python.
@@ -139,9 +144,12 @@ impl Files<'_> {
         let paths = mapped.iter().filter_map(|file| libraries::installed_in(file.path.to_str()?));
         let mut dirs: Vec<PathBuf> = paths.map(PathBuf::from).collect();
         // A virtual environment's own name for it is in its words: the program itself is the one that it was made from.
-        let called = process.arguments.iter().take(2).map(Path::new);
+        let called = process.arguments.iter().take(2).map(Path::new).chain(process.exe.as_deref());
         for bin in called.filter_map(|path| path.parent()).filter(|bin| bin.is_absolute()) {
             dirs.push(bin.join(format!("../lib/python{}/site-packages", self.version)));
+            // Debian's own.
+            dirs.push(bin.join("../lib/python3/dist-packages"));
+            dirs.push(bin.join(format!("../local/lib/python{}/dist-packages", self.version)));
         }
         dirs.sort_unstable();
         dirs.dedup();
@@ -213,6 +221,7 @@ fn imports(text: &str, module: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::processes::IdMap;
 
     #[test]
     fn imports_are_told_from_words_that_begin_alike() {
@@ -246,6 +255,42 @@ mod tests {
         assert_eq!(missing("2.7"), Some(true));
         fs::write(package.join("__init__.pyc"), "").unwrap();
         assert_eq!(missing("2.7"), None);
+    }
+
+    #[test]
+    fn what_is_installed_beside_its_program_is_found_though_nothing_of_it_is_mapped() {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("usr/local/bin/python3.13", ""),
+            ("usr/local/lib/python3.13/site-packages/peewee.py", ""),
+            ("usr/bin/python3.13", ""),
+            ("usr/lib/python3/dist-packages/sqlalchemy/__init__.py", ""),
+            ("usr/local/lib/python3.13/dist-packages/pony/__init__.py", ""),
+            ("srv/app/main.py", "import peewee\nimport sqlalchemy\nimport pony.orm\n"),
+        ] {
+            fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();
+            fs::write(dir.path().join(path), text).unwrap();
+        }
+        let files = Files { root: dir.path().to_owned(), version: "3.13", uid: 0 };
+        // As containers call it, whether of Python's own images or of Debian's.
+        for (exe, found) in
+            [("/usr/local/bin/python3.13", &["peewee"][..]), ("/usr/bin/python3.13", &["pony", "sqlalchemy"])]
+        {
+            let process = Process {
+                exe: Some(exe.into()),
+                arguments: ["python3", "main.py"].map(str::to_owned).to_vec(),
+                ..Process::default()
+            };
+            assert_eq!(files.orms(&process, &[], Some(Path::new("/srv/app"))), found, "{exe}");
+        }
+    }
+
+    #[test]
+    fn the_root_of_a_container_may_write_there_whoever_that_is_here() {
+        let uid_map = IdMap::read("0 1000 1\n1 100000 65536\n");
+        let process = |uid: u32| Process { uid, uid_map: uid_map.clone(), ..Process::default() };
+        assert_eq!((writer(&process(1000)), writer(&process(101_499))), (0, 101_499));
+        assert_eq!(writer(&Process { uid: 33, ..Process::default() }), 33);
     }
 
     #[test]

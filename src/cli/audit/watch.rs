@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::audit::container::Container;
+use crate::audit::place::{self, Place};
 use crate::audit::{Kind, Observation, Watched, libraries, services};
 use crate::limits;
 use crate::sys::processes::sockets::{self, Descriptors};
 use crate::sys::processes::{self, asleep, memory, pulse};
 use crate::sys::{cgroup, clock, proc};
 
-use super::python;
 use super::served::Served;
+use super::{docker, python};
 
 /// What is looked at, and how.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +105,7 @@ fn begin(wish: Wish<'_>) -> io::Result<Seen> {
         let process = processes::look(pid);
         seen.observation.processes.extend(process.map(|process| Watched { process, ..Watched::default() }));
     }
+    seen.observation.containers = containers(&seen.observation);
     let chosen = wish.service.map(|word| chosen(&seen.observation, word));
     let (mut hidden, mut wanted) = (0, HashSet::new());
     seen.observation.processes.retain_mut(|one| {
@@ -124,13 +127,29 @@ fn begin(wish: Wish<'_>) -> io::Result<Seen> {
     Ok(seen)
 }
 
-/// The processes of the services that a word stands for: a pid, else a part of their names.
+/// What root's Docker knows of the containers that may be its own.
+fn containers(seen: &Observation) -> HashMap<String, Container> {
+    let places = seen.processes.iter().map(|one| place::of(&one.process.cgroup, &seen.own_cgroup));
+    let ids: HashSet<String> = places
+        .filter_map(|place| match place {
+            Place::Container { engine: "docker" | "container", id, of_user: None } => Some(id),
+            _ => None,
+        })
+        .collect();
+    ids.into_iter().filter_map(|id| docker::look(&id).map(|container| (id, container))).collect()
+}
+
+/// The processes of the services that a word stands for: a pid, else a part of their names, or of the unit that starts them.
 fn chosen(seen: &Observation, word: &str) -> HashSet<i32> {
     let pid: Option<i32> = word.parse().ok();
     let mut chosen = HashSet::new();
     for service in services(seen) {
         let has_pid = service.members.iter().any(|one| Some(one.process.pid) == pid);
-        if has_pid || (pid.is_none() && (service.name.contains(word) || is_container(&service.kind, word))) {
+        let unit = service.container.as_ref().and_then(Container::unit_name);
+        let is_named = service.name.contains(word)
+            || is_container(&service.kind, word)
+            || unit.is_some_and(|unit| unit.contains(word));
+        if has_pid || (pid.is_none() && is_named) {
             chosen.extend(service.members.iter().map(|one| one.process.pid));
         }
     }
@@ -138,7 +157,6 @@ fn chosen(seen: &Observation, word: &str) -> HashSet<i32> {
 }
 
 fn is_container(kind: &Kind, word: &str) -> bool {
-    use crate::audit::place::Place;
     matches!(kind, Kind::Placed(Place::Container { id, .. }) if id.starts_with(word))
 }
 

@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 
 use crate::audit::job_file::{self, Besides};
 use crate::audit::place::Place;
-use crate::audit::turn_off::{self, Starter};
+use crate::audit::turn_off::{self, Besides as Known, Starter};
 use crate::audit::{Evidence, Kind, Service, program};
 use crate::baseline::{Baseline, Before, FILE_NAME};
 use crate::cli::failure::Failure;
 use crate::clock::Wall;
-use crate::sys::users;
+use crate::sys::{processes, users};
 use crate::words::BaselineSource;
 
-use super::docker;
 use super::ranking::Judged;
 use super::watch::Seen;
 
@@ -58,10 +57,19 @@ pub(super) fn all(
         let job = job_file::name(service, |name| names.contains(name));
         names.insert(job.clone());
         let path = dir.join(format!("{job}.toml"));
-        let user = user(service);
+        let (user, group) = account(service).unzip();
+        let group = group.flatten();
         let window_ms = seen.observation.window_ms;
         let asleep = service.main().asleep.filter(|asleep| asleep.ms() > window_ms);
-        let besides = Besides { job: &job, user: user.as_deref(), rhythm, asleep, window_ms, day: &day };
+        let besides = Besides {
+            job: &job,
+            user: user.as_deref(),
+            group: group.as_deref(),
+            rhythm,
+            asleep,
+            window_ms,
+            day: &day,
+        };
         match create(&path, &job_file::text(service, &besides)) {
             Ok(()) => written.files.push(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -90,20 +98,22 @@ pub(super) fn all(
     Ok(written)
 }
 
-/// The user to run as. An ebbd that is not root's can become nobody else; within a container names are its own.
-fn user(service: &Service<'_>) -> Option<String> {
+/// The user to run as, and the group where the user does not tell. An ebbd that is not root's can become nobody else; within a
+/// container names and numbers are its own, and who has a number there need not have a name.
+fn account(service: &Service<'_>) -> Option<(String, Option<String>)> {
+    let process = &service.main().process;
     // Whoever calls a set-user-ID program chooses its words, and shall not have them run as root.
-    let uid = service.main().process.caller_uid;
-    let is_container = matches!(service.kind, Kind::Placed(Place::Container { .. }));
-    let is_root = nix::unistd::geteuid().is_root();
-    (is_root && !is_container).then(|| users::name_of(uid).unwrap_or_else(|| uid.to_string()))
+    let uid = process.caller_uid;
+    if service.container.is_some() {
+        let user = process.uid_map.inside(uid).filter(|user| *user != 0 && uid == process.uid)?;
+        let group = processes::group_inside(process.pid)?;
+        return Some((user.to_string(), Some(group.to_string())));
+    }
+    let name = || users::name_of(uid).unwrap_or_else(|| uid.to_string());
+    nix::unistd::geteuid().is_root().then(|| (name(), None))
 }
 
 fn page_of(service: &Service<'_>, job: &str, seen: &Seen) -> String {
-    let container = match &service.kind {
-        Kind::Placed(Place::Container { engine: "docker" | "container", id }) => docker::look(id),
-        _ => None,
-    };
     let parent = service
         .members
         .iter()
@@ -112,7 +122,27 @@ fn page_of(service: &Service<'_>, job: &str, seen: &Seen) -> String {
     let starter = seen.observation.processes.iter().map(|one| &one.process).find(|it| Some(it.pid) == parent);
     let starter = starter
         .map(|it| Starter { name: program::name(it.exe.as_deref(), &it.arguments, &it.name), pid: it.pid });
-    turn_off::page(service, job, container.as_ref(), starter.as_ref())
+    let unit = match &service.kind {
+        Kind::Placed(place @ Place::Unit { .. }) => Some(place),
+        _ => service.container.as_ref().and_then(|it| it.unit.as_ref()),
+    };
+    let own = nix::unistd::geteuid();
+    let owner = match &service.kind {
+        Kind::Placed(Place::Container { of_user, .. }) => of_user.as_ref(),
+        _ => None,
+    };
+    let owner = owner.filter(|uid| **uid != own.to_string());
+    let name = |uid: &String| uid.parse().ok().and_then(users::name_of).unwrap_or_else(|| uid.clone());
+    let known = Known { starter, is_generated: unit.is_some_and(is_generated), owner: owner.map(name) };
+    turn_off::page(service, job, &known)
+}
+
+/// Whether a generator has made a unit, going by where they put theirs (systemd.generator(7)). Those for init scripts, which
+/// can be disabled, are elsewhere.
+fn is_generated(unit: &Place) -> bool {
+    let Place::Unit { name, of_user } = unit else { return false };
+    let run = of_user.as_ref().map_or_else(|| PathBuf::from("/run"), |uid| Path::new("/run/user").join(uid));
+    run.join("systemd/generator").join(name).exists()
 }
 
 /// That a directory, if it is there, is not one in which everybody may make files, such as `/tmp`. Asked before the look, too,

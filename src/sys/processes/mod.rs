@@ -2,6 +2,7 @@
 //! Reads and changes nothing, but for [`memory::clear_referenced`], which says what it does. Judges nothing.
 
 pub mod asleep;
+mod id_map;
 pub mod memory;
 pub mod pulse;
 pub mod sockets;
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use super::proc;
 use super::users::Identity;
 use crate::limits;
+
+pub use id_map::IdMap;
 
 /// Who a process is. What may not be read is missing, not an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +34,8 @@ pub struct Process {
     /// The user who started it, where a set-user-ID program gave it another one (credentials(7)): its words are that user's.
     /// Of a process that has given root up itself, the one that it acts as.
     pub caller_uid: u32,
+    /// What users are called where it is: a container can have numbers of its own.
+    pub uid_map: IdMap,
     /// What the kernel calls it (comm, at most 15 bytes).
     pub name: String,
     /// Its program.
@@ -54,6 +59,8 @@ pub struct Environment {
     pub names: Vec<String>,
     /// Those of them that are set to something.
     pub set: Vec<String>,
+    /// Whether it is hidden from who looks, as that of a user's own container is from that user.
+    pub is_hidden: bool,
 }
 
 impl Environment {
@@ -84,13 +91,14 @@ pub fn look(pid: i32) -> io::Result<Process> {
         has_terminal: terminal != 0,
         uid,
         caller_uid: caller(real, uid),
+        uid_map: text(&path("uid_map")).map(|text| IdMap::read(&text)).unwrap_or_default(),
         name: status.lines().find_map(|line| line.strip_prefix("Name:\t")).unwrap_or_default().to_owned(),
         exe: std::fs::read_link(path("exe")).ok().map(undeleted),
         arguments: words(&cmdline),
         cwd: std::fs::read_link(path("cwd")).ok(),
         cgroup: text(&path("cgroup")).map(|text| cgroup_of(&text)).unwrap_or_default(),
         network: std::fs::read_link(path("ns/net")).ok().and_then(|link| link.to_str().map(str::to_owned)),
-        environment: environment(&bounded(&path("environ"))),
+        environment: environment_of(&path("environ")),
     })
 }
 
@@ -133,6 +141,14 @@ fn bounds(status: &str) -> Vec<String> {
     let is_bound =
         |line: &&str| ["CapBnd:", "NoNewPrivs:", "Seccomp:"].iter().any(|key| line.starts_with(key));
     status.lines().filter(is_bound).map(str::to_owned).collect()
+}
+
+/// The number there of the group that a process acts as, as [`Process::uid_map`] has it for users; none where it has none, or
+/// has gone.
+#[must_use]
+pub fn group_inside(pid: i32) -> Option<u32> {
+    let map = text(&format!("/proc/{pid}/gid_map")).ok()?;
+    IdMap::read(&map).inside(identity_of(pid).ok()?.gid)
 }
 
 /// The values of these variables in the environment that a process was started with, as far as they are there and text.
@@ -196,6 +212,15 @@ fn words(cmdline: &[u8]) -> Vec<String> {
     words.filter(|_| end > 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
+fn environment_of(path: &str) -> Environment {
+    match std::fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Environment { is_hidden: true, ..Environment::default() }
+        }
+        _ => environment(&bounded(path)),
+    }
+}
+
 fn environment(text: &[u8]) -> Environment {
     let mut found = Environment::default();
     for variable in text.split(|&b| b == 0) {
@@ -240,18 +265,22 @@ mod tests {
         }
         let found = look(pid).unwrap();
         let (variables, identity) = (variables(pid, &["EMPTY", "PATH"]), identity_of(pid).unwrap());
+        let group = group_inside(pid);
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(found.arguments, ["sleep", "60"]);
         assert_eq!(found.cwd, Some("/".into()));
         assert_eq!(found.ppid, i32::try_from(std::process::id()).unwrap());
         assert_eq!(found.uid, nix::unistd::geteuid().as_raw());
+        assert_eq!(found.uid_map.inside(found.uid), Some(found.uid), "it has no numbers of its own");
         assert!(found.exe.as_ref().is_some_and(|exe| exe.is_absolute()), "{found:?}");
         assert_eq!(found.environment.names, ["EMPTY", "SECRET"]);
         assert!(found.environment.has("SECRET") && !found.environment.has("EMPTY"));
+        assert!(!found.environment.is_hidden);
         assert!(!format!("{found:?}").contains("hunter2"));
         assert_eq!(variables, [("EMPTY".to_owned(), String::new())]);
         assert!(identity.is_ours(), "{identity:?}");
+        assert_eq!(group, Some(identity.gid));
         assert!(look(pid).is_err(), "it has gone");
     }
 
