@@ -377,6 +377,9 @@ pub const AUDIT_ANSWER_MAX: usize = 4 * 1024 * 1024;
 pub const AUDIT_IMPORT_BYTES_MAX: u64 = 1 << 40;
 /// Most characters of what an interpreter says of a failure that are repeated.
 pub const AUDIT_WHY_MAX: usize = 500;
+/// Symbolic links that are followed to find who can change what an interpreter loads by itself; where there are more, others
+/// count as able to.
+pub const AUDIT_LINKS_MAX: u32 = 1_000;
 /// Imports are not weighed where the host has less memory left than this many times what the service holds.
 pub const AUDIT_ROOM_TIMES: u64 = 2;
 /// Different peers that an audit counts at one port, and connections of one network namespace that it knows; more are not

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::audit::{libraries, program};
+use crate::limits;
 use crate::sys::proc;
 use crate::sys::processes::memory::Mapped;
 use crate::sys::processes::{self, Process};
@@ -30,9 +31,6 @@ const TAKEN: [&str; 11] = [
 
 /// The first version of CPython whose imports can be weighed.
 const OLDEST: u32 = 9;
-
-/// Symbolic links that are followed, as the kernel has it (path_resolution(7)).
-const LINKS: u32 = 40;
 
 const LENT: &str = "a set-user-ID or set-group-ID program gave it its rights, and somebody else its words";
 
@@ -101,7 +99,8 @@ pub(super) fn of(process: &Process, version: &str, mapped: &[Mapped]) -> Result<
         return Err("it has become another process meanwhile".to_owned());
     }
     let places = places(&program, version, &environment);
-    if let Some(place) = places.iter().find_map(|place| others(place, identity.uid, LINKS)) {
+    let mut links = limits::AUDIT_LINKS_MAX;
+    if let Some(place) = places.iter().find_map(|place| others(place, identity.uid, &mut links)) {
         let place = place.display();
         return Err(format!("others may write to {place}: nothing of theirs is run with its rights"));
     }
@@ -194,7 +193,8 @@ fn places(program: &Path, version: &str, environment: &[(String, String)]) -> Ve
 /// Where others than root and the service's user can change what is at a path, going by owners and modes on the whole way
 /// there. With a place that belongs to others, as to those who install it, a service of theirs gets along, but not one
 /// of root's; and nobody with what anybody can make, as below `/tmp`.
-fn others(path: &Path, uid: u32, links: u32) -> Option<PathBuf> {
+/// `links` is how many symbolic links may still be followed.
+fn others(path: &Path, uid: u32, links: &mut u32) -> Option<PathBuf> {
     const STICKY: u32 = 0o1000;
     let is_open = |dir: &Path| fs::metadata(dir).is_ok_and(|it| it.mode() & 0o002 != 0);
     path.ancestors().find_map(|at| {
@@ -206,10 +206,12 @@ fn others(path: &Path, uid: u32, links: u32) -> Option<PathBuf> {
         let is_writable = it.mode() & if uid == 0 { 0o022 } else { 0o002 } != 0;
         let is_anybodys = target.is_none() && is_writable && !(it.is_dir() && it.mode() & STICKY != 0);
         let is_strangers = ![0, uid].contains(&it.uid()) && (uid == 0 || is_open(parent));
-        if is_anybodys || is_strangers || links == 0 {
+        if is_anybodys || is_strangers || *links == 0 {
             return Some(at.to_owned());
         }
-        others(&parent.join(target?), uid, links - 1)
+        let target = parent.join(target?);
+        *links -= 1;
+        others(&target, uid, links)
     })
 }
 
@@ -314,7 +316,7 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         let own = nix::unistd::geteuid().as_raw();
         let mode = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
-        let is_others = |path: &Path, uid: u32| others(path, uid, LINKS).is_some();
+        let is_others = |path: &Path, uid: u32| others(path, uid, &mut { limits::AUDIT_LINKS_MAX }).is_some();
         for (bits, is) in [(0o755, false), (0o757, true), (0o1777, false)] {
             mode(bits);
             assert_eq!(is_others(dir.path(), own), is, "{bits:o}");
@@ -327,6 +329,9 @@ mod tests {
         assert!(!is_others(&path("nothing/lib"), own));
         symlink(path("loop"), path("loop")).unwrap();
         assert!(is_others(&path("loop"), own));
+        symlink(".", path("l")).unwrap();
+        let many: PathBuf = std::iter::repeat_n("l", 30).collect();
+        assert!(is_others(&dir.path().join(many), own), "each of them leads through those before it");
         if own != 0 {
             return;
         }
