@@ -365,6 +365,8 @@ pub const AUDIT_SOURCE_BYTES_MAX: u64 = 256 * 1024;
 pub const AUDIT_IMPORTS_MAX: usize = 1_000;
 /// Services whose imports an audit weighs, those that hold most; the others are counted.
 pub const AUDIT_WEIGHED_MAX: usize = 20;
+/// Time for those of all services, in milliseconds; none is begun after it, and those that are left are counted.
+pub const AUDIT_WEIGHED_MS: u64 = 300_000;
 /// Time for the imports of one service, in milliseconds; then they are ended, and it is said.
 pub const AUDIT_IMPORTS_MS: u64 = 60_000;
 /// Time beyond that for finding and ending them, in milliseconds.

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{skip, skips_without_root};
+use crate::harness::{skip, skips_without_root, wait_until};
 use crate::helpers::audited::{Load, Service, free_port};
 use crate::helpers::proc::python;
 
@@ -69,16 +69,24 @@ fn postgresql_at_work_is_left_alone() {
     let made =
         as_nobody("initdb").args(["-N", "-A", "trust", "-U", "ebb", "-D"]).arg(&data).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let mut ask = as_nobody("psql");
-    ask.args(["-h", "127.0.0.1", "-p", &port, "-U", "ebb", "-d", "postgres", "-c"]);
-    ask.arg("select count(*) from generate_series(1, 10000) a, generate_series(1, 10000) b, generate_series(1, 10000) c");
+    let ask = |query: &str| {
+        let mut command = as_nobody("psql");
+        command.args(["-h", "127.0.0.1", "-p", &port, "-U", "ebb", "-d", "postgres", "-c", query]);
+        command
+    };
+    let long = ask(
+        "select count(*) from generate_series(1, 10000) a, generate_series(1, 10000) b, generate_series(1, 10000) c",
+    );
     let mut command = as_nobody("postgres");
     command
         .args(["-F", "-c", "statement_timeout=120s", "-p", &port, "-h", "127.0.0.1", "-k", "", "-D"])
         .arg(&data);
     let service = Service::start(dir, command);
-    service.wait_port(port.parse().unwrap());
-    let client = Service::start(tempfile::tempdir().unwrap(), ask);
+    // It takes connections for a while before it answers any.
+    wait_until("PostgreSQL to answer", || {
+        ask("select 1").output().is_ok_and(|output| output.status.success())
+    });
+    let client = Service::start(tempfile::tempdir().unwrap(), long);
     let audit = service.audit_until(&["--for", "1s"], |audit| {
         assert_eq!(audit.rules(), Vec::<&str>::new(), "{}", audit.service);
         audit.service["cpu_ms"].as_u64() > Some(50)

@@ -76,7 +76,7 @@ pub(super) fn notes(weighed: &Weighed, judged: &[Judged<'_>], screen: &mut Scree
     }
     if weighed.left_out > 0 {
         let told = format!(
-            "imports of {} that hold less were not weighed",
+            "imports of {} more were not weighed: name one of them",
             counted(weighed.left_out as u64, "service")
         );
         screen.remark(QUIET, &told)?;

@@ -5,7 +5,7 @@ mod ask;
 mod interpreter;
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, raise};
 
@@ -66,8 +66,13 @@ pub(super) fn weigh(seen: &mut Seen, mut tell: impl FnMut(&str, usize, usize)) -
     let signals = Signals::hear().map_err(|e| Failure::system("signals can't be heard", &e))?;
     // Where that can't be had, what an import starts and forgets is not ended with it.
     let _ = child::set_subreaper();
-    let all = wanted.len();
+    let (all, begun) = (wanted.len(), Instant::now());
     for (at, one) in wanted.into_iter().enumerate() {
+        // Whoever has services that never come to an end shall not keep an audit for an hour.
+        if begun.elapsed() >= Duration::from_millis(limits::AUDIT_WEIGHED_MS) {
+            weighed.left_out += all - at;
+            break;
+        }
         tell(&one.name, at + 1, all);
         let Some(process) = seen.observation.processes.iter_mut().find(|it| it.process.pid == one.python)
         else {
