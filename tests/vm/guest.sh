@@ -67,6 +67,8 @@ case $EBB_VM_GUEST in
   bookworm) others=(short_runs) ;;
 esac
 [ -z "${words[*]}" ] || others=()
+# Where there is no podman: image.sh.
+[ "$EBB_VM_GUEST" = trixie ] || others+=(engines)
 
 skip() { printf -- '--skip\n%s::\n' "$@"; }
 

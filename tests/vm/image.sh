@@ -7,7 +7,7 @@ set -euo pipefail
 # The root disk is named by its partition, since the order of the disks is not certain: run.sh has the same number.
 readonly disk_id=ebb00001
 readonly disk_mib=2048
-readonly packages=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,python3-minimal,kmod,procps,e2fsprogs
+packages=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,python3-minimal,kmod,procps,e2fsprogs
 # ext4 and NVMe are built into the kernel; all else that a test wants is named here. (zram compresses by lzo-rle.)
 readonly modules="zram lzo-rle loop overlay"
 
@@ -111,6 +111,8 @@ if [ "$1" = --customize ]; then
   exit
 fi
 suite=$1 dir=$2
+# One engine, the one that needs no daemon, and in one of the guests: 180 MB.
+[ "$suite" != trixie ] || packages+=,podman,crun,catatonit,uidmap
 : >"$dir/root.img"
 : >"$dir/vmlinuz"
 # Where the caller is not root, the tree belongs to another user of a namespace, who has to write these two.

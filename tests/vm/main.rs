@@ -15,6 +15,7 @@ mod clock;
 mod coming_from;
 mod container;
 mod ebbd_memory;
+mod engines;
 mod fork_bomb;
 mod given_back;
 mod grandchild;
