@@ -4,8 +4,9 @@
 //! It can't see whether a service holds state that matters, so it names candidates and gives its evidence in figures.
 
 pub mod container;
+mod engines;
 mod finding;
-mod helpers;
+
 mod imports;
 pub mod job_file;
 pub mod libraries;

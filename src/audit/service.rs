@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::container::Container;
-use super::helpers::{self, ByPid};
+use super::engines::{self, ByPid};
 use super::imports::Imports;
 use super::place::{self, Place};
 use super::program;
@@ -60,7 +60,7 @@ pub fn services(seen: &Observation) -> Vec<Service<'_>> {
         if let Kind::Placed(Place::Container { id, of_user, .. }) = &service.kind {
             let which = (id.as_str(), of_user.as_deref());
             let known = seen.containers.get(id).filter(|_| of_user.is_none());
-            service.container = Some(helpers::tell(which, &service.members, known, &placed, &by_pid));
+            service.container = Some(engines::tell(which, &service.members, known, &placed, &by_pid));
         }
         service.name = service.called();
         services.push(service);
@@ -78,7 +78,7 @@ fn place_of(one: &Watched, seen: &Observation, by_pid: &ByPid<'_>) -> Place {
             Place::Container { engine: "docker", id, of_user: None }
         }
         Place::Container { engine, .. } if engine != "container" => place,
-        place => helpers::watched_by_parents(one, by_pid).unwrap_or(place),
+        place => engines::watched_by_parents(one, by_pid).unwrap_or(place),
     }
 }
 
@@ -262,7 +262,7 @@ impl<'a> Service<'a> {
     /// Whether it is there for containers alone: what waits in a unit for one, or carries its packets.
     #[must_use]
     pub fn serves_containers(&self) -> bool {
-        self.members.iter().all(|one| helpers::is_helper(&one.process))
+        self.members.iter().all(|one| engines::is_helper(&one.process))
     }
 
     /// Whether ebbd started it: a run of a job already.

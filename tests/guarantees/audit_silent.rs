@@ -58,12 +58,12 @@ fn postgresql_at_work_is_left_alone() {
     // PostgreSQL refuses to be root.
     let nobody = 65534;
     let dir = tempfile::Builder::new().prefix("ebb-audit-").tempdir().unwrap();
-    let data = dir.path().join("data");
+    let (home, data) = (dir.path().to_owned(), dir.path().join("data"));
     std::os::unix::fs::chown(dir.path(), Some(nobody), Some(nobody)).unwrap();
     let port = free_port().to_string();
     let as_nobody = |program: &str| {
         let mut command = Command::new(bin.join(program));
-        command.uid(nobody).gid(nobody).current_dir(dir.path()).env("LC_ALL", "C");
+        command.uid(nobody).gid(nobody).current_dir(&home).env("LC_ALL", "C");
         command
     };
     let made =
