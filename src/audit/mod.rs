@@ -6,7 +6,6 @@
 pub mod container;
 mod engines;
 mod finding;
-
 mod imports;
 pub mod job_file;
 pub mod libraries;
