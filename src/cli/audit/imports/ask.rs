@@ -48,17 +48,10 @@ pub(super) enum Unanswered {
     Because(String),
 }
 
-/// Calls it, and waits for its end. All that comes into being below this process meanwhile ends with it.
+/// Calls it, and waits for its end. All that comes into being below this process meanwhile ends with it; for this process being
+/// a subreaper ([`child::set_subreaper`]) also what has forked twice.
 pub(super) fn ask(call: &Call<'_>, signals: &Signals) -> Result<Answer, Unanswered> {
     let family = Family::of_this_process();
-    ask_of(call, signals, |_| family)
-}
-
-fn ask_of(
-    call: &Call<'_>,
-    signals: &Signals,
-    family: impl FnOnce(&Spawned) -> Family,
-) -> Result<Answer, Unanswered> {
     let refused = |e: io::Error| Unanswered::Because(format!("its interpreter can't be called: {e}"));
     let mut spec = SpawnSpec::new(&call.command, call.environment, Path::new("/")).map_err(refused)?;
     if call.is_own {
@@ -73,7 +66,6 @@ fn ask_of(
     let stdio = [nothing.as_fd(), its_out.as_fd(), its_err.as_fd()];
     let spawned = spawn::spawn(&spec, stdio, None, None).map_err(refused)?;
     drop((its_out, its_err));
-    let family = family(&spawned);
     let mut said = [Said::from(out), Said::from(err)];
     // Its status first: what is reaped with the rest leaves none.
     let exit = listen(&spawned, &mut said, signals, call.within).and_then(|()| exit_of(&spawned));
@@ -198,19 +190,21 @@ mod tests {
             identity: &processes::identity_of(own).unwrap(),
             within,
         };
-        alone(&call)
+        ask(&call, &Signals::hear().unwrap())
     }
 
-    /// Other tests have children as well.
-    fn alone(call: &Call<'_>) -> Result<Answer, Unanswered> {
-        let family = |spawned: &Spawned| Family::new(spawned.pid, spawned.start_ticks, "none=");
-        ask_of(call, &Signals::hear().unwrap(), family)
+    /// Other tests have children as well, which would end with what is called.
+    fn is_alone(test: &str) -> bool {
+        crate::sys::testing::alone(&format!("cli::audit::imports::ask::tests::{test}"))
     }
 
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
     fn what_is_called_has_nothing_of_ours() {
+        if !is_alone("what_is_called_has_nothing_of_ours") {
+            return;
+        }
         let told = answer("env; pwd; echo oops >&2; read word; tty; exit 3", LONG).unwrap();
         assert_eq!((told.exit, told.stderr.as_str()), (Exit::Code(3), "oops\n"));
         let lines: Vec<&str> = told.stdout.lines().collect();
@@ -221,6 +215,9 @@ mod tests {
 
     #[test]
     fn what_says_too_much_is_cut_off_and_what_never_ends_is_ended() {
+        if !is_alone("what_says_too_much_is_cut_off_and_what_never_ends_is_ended") {
+            return;
+        }
         let most = limits::AUDIT_ANSWER_MAX;
         let told = answer(&format!("head -c {} /dev/zero", most + 300_000), LONG).unwrap();
         assert_eq!((told.exit, told.stdout.len()), (Exit::Code(0), most));
@@ -230,15 +227,20 @@ mod tests {
 
     #[test]
     fn what_it_has_started_ends_with_it_and_keeps_nobody_waiting() {
-        let told = answer("sleep 600 & echo $!", LONG).unwrap();
+        if !is_alone("what_it_has_started_ends_with_it_and_keeps_nobody_waiting") {
+            return;
+        }
+        child::set_subreaper().unwrap();
+        let told = answer("setsid sleep 600 & echo $!", LONG).unwrap();
         let pid: i32 = told.stdout.trim().parse().unwrap();
-        // Whom it falls to may take its time to reap it.
-        let is_gone = crate::sys::proc::stat(pid).map_or(true, |stat| stat.state == b'Z');
-        assert!(is_gone, "{pid} is still there");
+        assert!(crate::sys::proc::stat(pid).is_err(), "{pid} is still there");
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
+        if !is_alone("a_program_that_is_not_there_is_named") {
+            return;
+        }
         let own = i32::try_from(std::process::id()).unwrap();
         let call = Call {
             command: vec!["/nonexistent/python".to_owned()],
@@ -247,7 +249,7 @@ mod tests {
             identity: &processes::identity_of(own).unwrap(),
             within: LONG,
         };
-        let why = alone(&call).unwrap_err();
+        let why = ask(&call, &Signals::hear().unwrap()).unwrap_err();
         assert!(matches!(&why, Unanswered::Because(why) if why.contains("/nonexistent/python")), "{why:?}");
     }
 }
