@@ -44,19 +44,20 @@ impl World {
         let gate = File::create(ebbd.path("gate")).unwrap();
         let did = ebbd.path("did").display().to_string();
         let job = |name: &str, line: &str, more: &str| {
-            let line = format!("echo \"{name} $EBB_RUN_ID {line}", line = line.replace("DID", &did));
+            // A mark that no name of a temporary directory can have in it.
+            let line = format!("echo \"{name} $EBB_RUN_ID {line}", line = line.replace("@did@", &did));
             ebbd.write_job(name, &format!("command = {}\n{more}", json!(["sh", "-c", line, "sh"])));
         };
-        let held = format!("\" >>DID; exec flock -s {} true", ebbd.path("gate").display());
+        let held = format!("\" >>@did@; exec flock -s {} true", ebbd.path("gate").display());
         job("gated", &held, "");
         job("gone", &held, "");
         let payload = "[memory]\nmax = \"64M\"\n[accept]\nargs = true\ninput = true\n";
-        job("plain", "$1 $(cat)\" >>DID", payload);
-        job("flaky", "\" >>DID; exit 1", "retry = { attempts = 1, delay = \"50ms\" }\n");
-        job("repl", "\" >>DID; exec sleep 1000", "overlap = \"replace\"\n");
-        job("slow", "\" >>DID; exec sleep 1000", "timeout = \"200ms\"\n");
-        job("long", "\" >>DID; exec sleep 1000", "retry = { attempts = 1, delay = \"10ms\" }\n");
-        job("tick", "$EBB_SCHEDULED_FOR\" >>DID", "schedule = \"* * * * * *\"\n");
+        job("plain", "$1 $(cat)\" >>@did@", payload);
+        job("flaky", "\" >>@did@; exit 1", "retry = { attempts = 1, delay = \"50ms\" }\n");
+        job("repl", "\" >>@did@; exec sleep 1000", "overlap = \"replace\"\n");
+        job("slow", "\" >>@did@; exec sleep 1000", "timeout = \"200ms\"\n");
+        job("long", "\" >>@did@; exec sleep 1000", "retry = { attempts = 1, delay = \"10ms\" }\n");
+        job("tick", "$EBB_SCHEDULED_FOR\" >>@did@", "schedule = \"* * * * * *\"\n");
         Self {
             ebbd,
             gate,
