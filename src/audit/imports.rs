@@ -93,9 +93,9 @@ pub struct Imports {
 }
 
 impl Imports {
-    /// Of a bill and what the interpreter has said on its standard error; whose it is, is told by [`Self::whose`].
+    /// Of a process whose user has this name: its bill, and what the interpreter has said on its standard error.
     #[must_use]
-    pub fn of(imports: &[Import], bill: Bill, stderr: &str) -> Self {
+    pub fn of(process: &Watched, user: String, imports: &[Import], bill: Bill, stderr: &str) -> Self {
         let failed = stderr.lines().filter_map(|line| {
             let mut fields = line.split('\t');
             let is_one = fields.next() == Some(FAILED);
@@ -106,7 +106,8 @@ impl Imports {
         for import in imports {
             places.entry(import.package().to_owned()).or_insert_with(|| import.place.clone());
         }
-        Self { pid: 0, resident_bytes: 0, user: String::new(), places, failed: failed.collect(), bill }
+        let (pid, resident_bytes) = (process.process.pid, process.memory.rss);
+        Self { pid, resident_bytes, user, places, failed: failed.collect(), bill }
     }
 
     /// Whether a bill can be true: packages are others' code, and can write what they like on it.
@@ -119,12 +120,6 @@ impl Imports {
         };
         [bill.interpreter_bytes, bill.imports_bytes].iter().all(is_possible)
             && bill.packages.iter().all(of_package)
-    }
-
-    /// Of this process, whose user has this name.
-    #[must_use]
-    pub fn whose(self, process: &Watched, user: String) -> Self {
-        Self { pid: process.process.pid, resident_bytes: process.memory.rss, user, ..self }
     }
 
     /// Whether all imports were tried, going by what the interpreter has said on its standard error: a module can end it.
@@ -199,7 +194,13 @@ pub(super) mod tests {
             names: Vec::new(),
             place: format!("app.py:{}", name.len()),
         };
-        Imports::of(&direct.iter().map(import).collect::<Vec<_>>(), bill, "")
+        Imports::of(
+            &Watched::default(),
+            String::new(),
+            &direct.iter().map(import).collect::<Vec<_>>(),
+            bill,
+            "",
+        )
     }
 
     #[test]
@@ -263,7 +264,7 @@ pub(super) mod tests {
         let stderr =
             "noise\nebb-import-failed\tdjango.db\tImproperlyConfigured: no settings\nebb-import-failed\tx\n";
         let bill = imports(&[], &[]).bill;
-        let failed = Imports::of(&[], bill, stderr).failed;
+        let failed = Imports::of(&Watched::default(), String::new(), &[], bill, stderr).failed;
         assert!(!Imports::are_complete(stderr) && Imports::are_complete(&format!("{stderr}{DONE}\n")));
         assert_eq!(failed.len(), 1);
         assert_eq!(

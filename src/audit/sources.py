@@ -61,8 +61,9 @@ class Sources:
         self.loaded, self.told = set(), set()
         self.files = 0
 
-    def top(self, name):
-        """Where a top-level module is; None: it is not one of the service's own."""
+    def top(self, module):
+        """Where the top of a module is; None: it is not one of the service's own."""
+        name = module.partition(".")[0]
         if name not in self.own:
             self.own[name] = self.find_top(name)
         return self.own[name]
@@ -90,7 +91,7 @@ class Sources:
     def files_of(self, module):
         """The files that are loaded for a module of the service's own, packages first: (file, its package)."""
         parts = module.split(".")
-        places = self.top(parts[0])
+        places = self.top(module)
         for at in range(len(parts)):
             name = ".".join(parts[: at + 1])
             if at > 0:
@@ -106,7 +107,7 @@ class Sources:
             places = packages
 
     def is_module(self, module):
-        if self.top(module.partition(".")[0]) is None:
+        if self.top(module) is None:
             return False
         for file, _ in list(self.files_of(module))[-1:]:
             folder, name = os.path.split(file)
@@ -184,8 +185,6 @@ class Sources:
             module, colon, _ = text.partition(":")
             if (not colon and "." not in text) or not module.replace(".", "a").isidentifier():
                 continue
-            if self.top(module.partition(".")[0]) is None:
-                continue
             # `app.apps.Config` is something of a module.
             for one in (module, module.rpartition(".")[0]):
                 if one and self.is_module(one):
@@ -194,13 +193,12 @@ class Sources:
 
     def is_missing(self, node, package):
         for module, _ in named(node, package):
-            top = module.partition(".")[0]
-            if self.top(top) is not None:
+            if self.top(module) is not None:
                 if not self.is_module(module):
                     return True
                 continue
             try:
-                if find_spec(top) is None:
+                if find_spec(module.partition(".")[0]) is None:
                     return True
             except Exception:
                 pass
@@ -215,7 +213,7 @@ class Sources:
                 stack.pop()
                 continue
             module, names, file, line = found
-            if self.top(module.partition(".")[0]) is None:
+            if self.top(module) is None:
                 self.tell(module, names, file, line)
                 continue
             modules = [module] + [module + "." + name for name in names if self.is_module(module + "." + name)]
@@ -301,7 +299,7 @@ def look(files_max, bytes_max, base, how, what, *words):
             sources.own.clear()  # looked up before that was known
     elif how == "module":
         sources.walked.add(what.partition(".")[0])
-        if sources.top(what.partition(".")[0]) is not None:
+        if sources.top(what) is not None:
             files = list(sources.files_of(what))
             file, package = files[-1]
             if os.path.basename(file) == "__init__.py":
@@ -318,7 +316,7 @@ def look(files_max, bytes_max, base, how, what, *words):
         module = word.strip("[]").partition(":")[0]
         if word.endswith(".py") and word != what:
             first += sources.statements(os.path.join(sources.base, word), "", True)
-        elif module.replace(".", "a").isidentifier() and sources.top(module.partition(".")[0]) is not None:
+        elif module.replace(".", "a").isidentifier():
             if sources.is_module(module) and module.partition(".")[0] not in sources.walked:
                 for file, package in sources.files_of(module):
                     first += sources.statements(file, package)

@@ -87,6 +87,7 @@ pub(super) fn notes(weighed: &Weighed, judged: &[Judged<'_>], screen: &mut Scree
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Watched;
     use crate::measure::Bill;
 
     #[test]
@@ -96,8 +97,9 @@ mod tests {
             "start\t1\t1\t{odd}\t1000\t1000\nimport\t{odd}\t{odd}\t0\t0\t9000000\t0\t0\t9000000\t0\t0\n"
         );
         let bill = Bill::read(&start).unwrap();
-        let imports = Imports::of(&[], bill, &format!("ebb-import-failed\t{odd}\t{odd}\n"));
-        let text = text(&odd, &Imports { user: odd.clone(), ..imports }, Look::PLAIN);
+        let failed = format!("ebb-import-failed\t{odd}\t{odd}\n");
+        let imports = Imports::of(&Watched::default(), odd.clone(), &[], bill, &failed);
+        let text = text(&odd, &imports, Look::PLAIN);
         assert!(text.contains("(Python 3.11 ]0;x") && text.contains("could not be imported"), "{text}");
         assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
     }

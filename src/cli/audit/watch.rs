@@ -9,9 +9,10 @@ use crate::audit::container::Container;
 use crate::audit::place::{self, Place};
 use crate::audit::{Kind, Observation, Watched, libraries, services};
 use crate::limits;
+use crate::sys::cgroup::Freezers;
 use crate::sys::processes::sockets::{self, Descriptors};
 use crate::sys::processes::{self, asleep, memory, pulse};
-use crate::sys::{cgroup, clock, proc};
+use crate::sys::{clock, proc};
 
 use super::served::Served;
 use super::{docker, python};
@@ -164,19 +165,20 @@ fn is_container(kind: &Kind, word: &str) -> bool {
 fn end(seen: &mut Seen, open: &HashMap<i32, Descriptors>, served: &Served) {
     let now_ms = clock::now().mono.0;
     let wanted = &seen.wanted;
+    let freezers = Freezers::look();
     let begun = begun(wanted, now_ms.saturating_sub(seen.observation.window_ms));
     seen.observation.processes.retain_mut(|one| {
         let process = &one.process;
         if proc::pid_start_ticks(process.pid).ok() != Some(process.start_ticks) {
             return false;
         }
-        let is_halted = proc::stat(process.pid).is_ok_and(|stat| matches!(stat.state, b'T' | b't'));
-        one.is_stopped = is_halted || cgroup::is_frozen(process.pid);
         one.begun_ms = begun.get(&process.pid).copied().unwrap_or(0);
         one.age_ms = now_ms.saturating_sub(proc::ticks_ms(process.start_ticks));
         if !wanted.contains(&process.pid) {
             return true;
         }
+        let is_halted = proc::stat(process.pid).is_ok_and(|stat| matches!(stat.state, b'T' | b't'));
+        one.is_stopped = is_halted || freezers.hold(process.pid);
         let Ok(memory) = memory::look(process.pid) else { return false };
         one.memory = memory;
         let mut descriptors = sockets::descriptors(process.pid).unwrap_or_default();

@@ -20,7 +20,7 @@ use std::fmt::{Display, Formatter};
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use frozen::is_frozen;
+pub use frozen::Freezers;
 pub use leaf::{Facts, Leaf};
 pub use limits::LeafLimits;
 pub use v2::DAEMON_LEAF;

@@ -66,13 +66,11 @@ pub fn descriptors(pid: i32) -> Option<Descriptors> {
 pub fn table(pid: i32) -> Vec<Socket> {
     let read = |name: &str| super::text(&format!("/proc/{pid}/net/{name}")).unwrap_or_default();
     let mut sockets = Vec::new();
-    for transport in ["tcp", "udp"] {
+    for transport in ["tcp", "udp", "raw"] {
         for (name, transport) in [(transport.to_owned(), transport), (format!("{transport}6"), transport)] {
             sockets.extend(read(&name).lines().skip(1).filter_map(|line| internet(line, transport)));
         }
     }
-    sockets.extend(read("raw").lines().skip(1).filter_map(|line| internet(line, "raw")));
-    sockets.extend(read("raw6").lines().skip(1).filter_map(|line| internet(line, "raw")));
     sockets.extend(read("unix").lines().skip(1).filter_map(unix));
     sockets.extend(read("netlink").lines().skip(1).filter_map(netlink));
     sockets.extend(read("packet").lines().skip(1).filter_map(packet));

@@ -34,6 +34,8 @@ const OLDEST: u32 = 9;
 
 const LENT: &str = "a set-user-ID or set-group-ID program gave it its rights, and somebody else its words";
 
+const GONE: &str = "it has ended meanwhile";
+
 /// An interpreter, ready to be called.
 #[derive(Debug)]
 pub(super) struct Interpreter {
@@ -57,17 +59,13 @@ pub(super) fn of(process: &Process, version: &str, mapped: &[Mapped]) -> Result<
     if !name.starts_with("python") {
         return Err(format!("{name} is no interpreter that could be called anew"));
     }
-    if let Some(minor) = version.strip_prefix("3.").map(|minor| minor.parse::<u32>().unwrap_or(OLDEST)) {
-        if minor < OLDEST {
-            return Err(format!("imports are weighed from Python 3.{OLDEST} on, and it runs on {version}"));
-        }
-    } else if !version.is_empty() {
+    let is_young = |minor: &str| minor.parse::<u32>().unwrap_or(OLDEST) >= OLDEST;
+    if !version.is_empty() && !version.strip_prefix("3.").is_some_and(is_young) {
         return Err(format!("imports are weighed from Python 3.{OLDEST} on, and it runs on {version}"));
     }
-    let gone = |_| "it has ended meanwhile".to_owned();
     let at = |what: &str| PathBuf::from(format!("/proc/{}/{what}", process.pid));
-    let (root, own_root) = (fs::metadata(at("root/")).map_err(gone)?, fs::metadata("/").map_err(gone)?);
-    if (root.dev(), root.ino()) != (own_root.dev(), own_root.ino()) {
+    let inode = |path: &Path| inode(path).ok_or_else(|| GONE.to_owned());
+    if inode(&at("root/"))? != inode(Path::new("/"))? {
         return Err(
             "it has a file system of its own, as in a container: `ebb measure --imports` in there tells"
                 .into(),
@@ -78,14 +76,12 @@ pub(super) fn of(process: &Process, version: &str, mapped: &[Mapped]) -> Result<
     }
     let identity = processes::identity_of(process.pid).map_err(|e| match e.kind() {
         io::ErrorKind::PermissionDenied => LENT.to_owned(),
-        _ => "it has ended meanwhile".to_owned(),
+        _ => GONE.to_owned(),
     })?;
     let given = processes::variables(process.pid, &TAKEN);
     let value = |name: &str| given.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-    let its_own = fs::metadata(at("exe")).map_err(gone)?;
-    let is_its_own = |path: &PathBuf| {
-        fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (its_own.dev(), its_own.ino()))
-    };
+    let its_own = inode(&at("exe"))?;
+    let is_its_own = |path: &PathBuf| inode(path).as_ref() == Ok(&its_own);
     let candidates = names(process, mapped, &value);
     let program = candidates.into_iter().find(is_its_own).ok_or_else(|| {
         format!("{} is not the program any more that it was started from: start it anew first", exe.display())
@@ -215,11 +211,15 @@ fn others(path: &Path, uid: u32, links: &mut u32) -> Option<PathBuf> {
     })
 }
 
+/// What tells a file from every other one, through links; none where there is none.
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
+}
+
 /// Whether a process finds there what this one does: it can have mounts of its own.
 fn is_seen_by(pid: i32, place: &Path) -> bool {
-    let of = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
     let root = PathBuf::from(format!("/proc/{pid}/root"));
-    of(place) == of(&root.join(place.strip_prefix("/").unwrap_or(place)))
+    inode(place) == inode(&root.join(place.strip_prefix("/").unwrap_or(place)))
 }
 
 #[cfg(test)]

@@ -47,8 +47,6 @@ struct Wanted {
     pid: i32,
     /// The process whose interpreter is called.
     python: i32,
-    /// What it holds, in bytes.
-    bytes: u64,
 }
 
 /// Weighs the imports of the services that were asked for, those that hold most first, and tells which one is at hand.
@@ -78,7 +76,7 @@ pub(super) fn weigh(seen: &mut Seen, mut tell: impl FnMut(&str, usize, usize)) -
         else {
             continue;
         };
-        match imports_of(process, one.bytes, &signals) {
+        match imports_of(process, &signals) {
             Ok(imports) => {
                 weighed.count += 1;
                 process.python.get_or_insert_default().imports = Some(Box::new(imports));
@@ -111,14 +109,13 @@ fn wanted(seen: &Seen) -> Vec<Wanted> {
             name: service.name.clone(),
             pid: service.main().process.pid,
             python: largest.process.pid,
-            bytes: largest.memory.rss,
         })
     };
     services.iter().filter(is_wanted).filter_map(of).collect()
 }
 
-fn imports_of(one: &Watched, bytes: u64, signals: &Signals) -> Result<Imports, Unanswered> {
-    let process = &one.process;
+fn imports_of(one: &Watched, signals: &Signals) -> Result<Imports, Unanswered> {
+    let (process, bytes) = (&one.process, one.memory.rss);
     let version = one.python.as_ref().map_or("", |python| python.version.as_str());
     let mapped = memory::mapped_files(process.pid);
     let interpreter = interpreter::of(process, version, &mapped).map_err(Unanswered::Because)?;
@@ -131,7 +128,8 @@ fn imports_of(one: &Watched, bytes: u64, signals: &Signals) -> Result<Imports, U
         )));
     }
     let imports = found(process, &interpreter, signals)?;
-    Ok(carried_out(&imports, &interpreter, signals)?.whose(one, interpreter.user))
+    let (bill, stderr) = carried_out(&imports, &interpreter, signals)?;
+    Ok(Imports::of(one, interpreter.user, &imports, bill, &stderr))
 }
 
 /// What its sources import.
@@ -178,12 +176,12 @@ fn found(process: &Process, interpreter: &Interpreter, signals: &Signals) -> Res
     }
 }
 
-/// What importing all that takes.
+/// What importing all that takes: the bill, and what the interpreter has said on its standard error.
 fn carried_out(
     imports: &[Import],
     interpreter: &Interpreter,
     signals: &Signals,
-) -> Result<Imports, Unanswered> {
+) -> Result<(Bill, String), Unanswered> {
     let seconds = format!("{}ms", limits::AUDIT_IMPORTS_MS);
     let measure = ["ebb", "measure", "--imports", "--json", "--accounting", "process-tree", "--timeout"];
     let mut command: Vec<String> = measure.into_iter().map(str::to_owned).collect();
@@ -213,7 +211,7 @@ fn carried_out(
         }
         Some(bill) if Imports::are_complete(&answer.stderr) => {
             let bill = Bill { command: vec![interpreter.program.clone()], ..bill };
-            Ok(Imports::of(imports, bill, &answer.stderr))
+            Ok((bill, answer.stderr))
         }
         // A signal, or a call of os._exit.
         Some(_) => because(format!("one of its imports ended the interpreter: {}", last_words(&answer))),
