@@ -82,7 +82,7 @@ pub fn look(pid: i32) -> io::Result<Process> {
     let (ppid, pgrp, terminal, start_ticks) = identity(&stat).ok_or_else(odd)?;
     let status = text(&path("status"))?;
     let (real, uid) = uids(&status).ok_or_else(odd)?;
-    let cmdline = bounded(&path("cmdline"));
+    let cmdline = bounded(&path("cmdline")).unwrap_or_default();
     Ok(Process {
         pid,
         ppid,
@@ -155,7 +155,7 @@ pub fn group_inside(pid: i32) -> Option<u32> {
 /// Ask for none that could be a secret.
 #[must_use]
 pub fn variables(pid: i32, names: &[&str]) -> Vec<(String, String)> {
-    let environment = bounded(&format!("/proc/{pid}/environ"));
+    let environment = bounded(&format!("/proc/{pid}/environ")).unwrap_or_default();
     let variables = environment.split(|&b| b == 0).filter_map(|variable| std::str::from_utf8(variable).ok());
     let named =
         variables.filter_map(|variable| variable.split_once('=')).filter(|(name, _)| names.contains(name));
@@ -193,11 +193,14 @@ fn text(path: &str) -> io::Result<String> {
 
 /// What a process says of itself, which can be as much as it likes: of more than [`limits::AUDIT_WORDS_MAX`] bytes nothing
 /// is taken, since a part of it could mean something else.
-fn bounded(path: &str) -> Vec<u8> {
+///
+/// # Errors
+/// It has gone, or hides it.
+fn bounded(path: &str) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let most = limits::AUDIT_WORDS_MAX;
-    let read = std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut text));
-    if read.is_err() || text.len() as u64 > most { Vec::new() } else { text }
+    std::fs::File::open(path)?.take(most + 1).read_to_end(&mut text)?;
+    Ok(if text.len() as u64 > most { Vec::new() } else { text })
 }
 
 /// A program whose file was replaced since, as by an upgrade, keeps its name (proc_pid_exe(5)).
@@ -213,11 +216,11 @@ fn words(cmdline: &[u8]) -> Vec<String> {
 }
 
 fn environment_of(path: &str) -> Environment {
-    match std::fs::File::open(path) {
+    match bounded(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             Environment { is_hidden: true, ..Environment::default() }
         }
-        _ => environment(&bounded(path)),
+        text => environment(&text.unwrap_or_default()),
     }
 }
 
